@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { MAX_TEXT, PromptBody, Role, SessionState } from './http.ts';
+
+/** The socket.io events. Every request is acknowledged with `{ok: …}` or `{error: {code, message}}`. Connect with `auth: {token}`. */
+
+/** mediasoup's own structures: their shape is checked as far as we read them, the rest goes through to mediasoup, which checks it. */
+const loose = <Shape extends z.ZodRawShape>(shape: Shape) => z.looseObject(shape);
+
+export const RtpCapabilities = loose({
+  codecs: z.array(loose({ mimeType: z.string().max(64), kind: z.enum(['audio', 'video']), clockRate: z.number().int() })).max(64),
+  headerExtensions: z
+    .array(loose({ uri: z.string().max(256) }))
+    .max(64)
+    .optional(),
+});
+
+export const DtlsParameters = loose({
+  role: z.enum(['auto', 'client', 'server']).optional(),
+  fingerprints: z
+    .array(
+      z.strictObject({
+        algorithm: z.enum(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512']),
+        value: z.string().regex(/^([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]{2}$/),
+      }),
+    )
+    .min(1, 'at least one DTLS fingerprint is needed')
+    .max(8),
+});
+
+const IceServer = z.object({ urls: z.array(z.string()), username: z.string().optional(), credential: z.string().optional() });
+
+export const TransportOptions = z.object({
+  id: z.string(),
+  iceParameters: loose({}),
+  iceCandidates: z.array(loose({})),
+  dtlsParameters: loose({}),
+  iceServers: z.array(IceServer),
+});
+export type TransportOptions = z.infer<typeof TransportOptions>;
+
+export const Caption = z.object({
+  utteranceId: z.string(),
+  clause: z.number().int(),
+  text: z.string(),
+  /** Stage time: frame numbers of the first and the one after the last picture of the clause. */
+  start: z.number().int(),
+  end: z.number().int(),
+});
+export type Caption = z.infer<typeof Caption>;
+
+export const StateEvent = z.object({
+  state: SessionState,
+  reason: z.string().optional(),
+  /** While buffering: ms until speech starts. */
+  etaMs: z.number().optional(),
+  utteranceId: z.string().optional(),
+});
+export type StateEvent = z.infer<typeof StateEvent>;
+
+export const TurnEvent = z.object({
+  utteranceId: z.string(),
+  outcome: z.enum(['done', 'interrupted', 'failed']),
+  /** What was really spoken. */
+  spoken: z.string(),
+  /** ms from the prompt to each stage: firstToken, firstClause, firstAudio, firstFrame, playout, end. */
+  stages: z.record(z.string(), z.number()),
+});
+export type TurnEvent = z.infer<typeof TurnEvent>;
+
+export const SegmentPublished = z.object({ sequence: z.number().int(), durationMs: z.number(), uri: z.string() });
+export type SegmentPublished = z.infer<typeof SegmentPublished>;
+
+export const ErrorEvent = z.object({ code: z.string(), message: z.string() });
+export type ErrorEvent = z.infer<typeof ErrorEvent>;
+
+/** Client → server: request and answer of each event. */
+export const REQUESTS = {
+  join: {
+    request: z.strictObject({ rtpCapabilities: RtpCapabilities.optional() }),
+    answer: z.object({
+      sessionId: z.string(),
+      role: Role,
+      rtpCapabilities: loose({}),
+      transport: TransportOptions,
+      stage: z.object({ fps: z.number(), width: z.number(), height: z.number(), epochMs: z.number() }),
+      state: StateEvent,
+      avatar: z.object({ id: z.string(), name: z.string() }),
+    }),
+  },
+  connect_transport: {
+    request: z.strictObject({ transportId: z.string().max(64), dtlsParameters: DtlsParameters }),
+    answer: z.object({}),
+  },
+  consume: {
+    request: z.strictObject({ transportId: z.string().max(64), rtpCapabilities: RtpCapabilities }),
+    answer: z.object({
+      consumers: z.array(
+        z.object({ id: z.string(), producerId: z.string(), kind: z.enum(['audio', 'video']), rtpParameters: loose({}) }),
+      ),
+    }),
+  },
+  resume: { request: z.strictObject({ consumerIds: z.array(z.string().max(64)).max(8) }), answer: z.object({}) },
+  restart_ice: { request: z.strictObject({ transportId: z.string().max(64) }), answer: z.object({ iceParameters: loose({}) }) },
+  prompt: { request: PromptBody, answer: z.object({ utteranceId: z.string() }) },
+  control: { request: z.strictObject({ action: z.enum(['interrupt', 'mute', 'end']) }), answer: z.object({}) },
+  client_log: {
+    request: z.strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']),
+      message: z.string().max(MAX_TEXT),
+      data: z.record(z.string(), z.union([z.string().max(2_000), z.number(), z.boolean(), z.null()])).optional(),
+    }),
+    answer: z.object({}),
+  },
+  client_stats: { request: z.strictObject({ stats: z.record(z.string().max(64), z.number()) }), answer: z.object({}) },
+} as const satisfies Record<string, { request: z.ZodType; answer: z.ZodType }>;
+
+export type RequestName = keyof typeof REQUESTS;
+export type RequestOf<Name extends RequestName> = z.infer<(typeof REQUESTS)[Name]['request']>;
+export type RequestInput<Name extends RequestName> = z.input<(typeof REQUESTS)[Name]['request']>;
+export type AnswerOf<Name extends RequestName> = z.infer<(typeof REQUESTS)[Name]['answer']>;
+export type Ack<Answer> = { ok: Answer } | { error: ErrorEvent };
+
+/** Server → client. */
+export const EVENTS = {
+  state: StateEvent,
+  caption: Caption,
+  turn: TurnEvent,
+  segment_published: SegmentPublished,
+  error: ErrorEvent,
+} as const satisfies Record<string, z.ZodType>;
+
+export type EventName = keyof typeof EVENTS;
+export type EventOf<Name extends EventName> = z.infer<(typeof EVENTS)[Name]>;

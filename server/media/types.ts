@@ -1,0 +1,37 @@
+import type { AvFrame, Clause, Packet } from '#base/media.ts';
+import type { Outlook } from '#base/outlook.ts';
+
+/** One utterance handed to the stage. */
+export interface Speech {
+  readonly utteranceId: string;
+  readonly frames: AsyncIterable<AvFrame>;
+  readonly outlook: Outlook;
+}
+
+/** What became of an utterance: the clauses that were heard to their end or in part. Resolved once it is off air. */
+export interface SpeechReport {
+  readonly outcome: 'done' | 'interrupted';
+  readonly spoken: readonly { readonly clause: Clause; readonly complete: boolean }[];
+  /** Monotonic ms of the first spoken frame's release; undefined when nothing was spoken. */
+  readonly startedAt: number | undefined;
+}
+
+export interface ClauseOnAir {
+  readonly utteranceId: string;
+  readonly clause: Clause;
+  /** Stage frame numbers: its first picture, and the one after its last as far as known. */
+  readonly startFrame: number;
+  readonly endFrame: number;
+}
+
+export type StageEvents = {
+  /** A clause goes on air; sent when its first sound is handed over, a lead before its first picture. */
+  clause: [ClauseOnAir];
+  /** Speech started, paused between clauses (with ms to go, as far as known), or ended. */
+  air: [{ state: 'speaking' | 'buffering' | 'idle'; etaMs?: number; utteranceId?: string }];
+};
+
+/** Takes the stage's packets, the very ones WebRTC gets, in order of `ticks` per kind. Must not block. */
+export interface PacketSink {
+  write(packet: Packet): void;
+}

@@ -1,0 +1,86 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+const LATENCY_MS = [5, 10, 20, 50, 100, 200, 350, 500, 750, 1_000, 1_500, 2_500, 5_000, 10_000];
+
+/** Every metric the server publishes; names are fixed by the interface. One instance per server, so that tests don't share counts. */
+export function createMetrics() {
+  const registers = [new Registry()];
+  const registry = registers[0] as Registry;
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    turnStageMs: new Histogram({
+      name: 'turn_stage_ms',
+      help: 'ms from the prompt to each stage of a turn',
+      labelNames: ['stage'],
+      buckets: LATENCY_MS,
+      registers,
+    }),
+    turnToFirstFrameMs: new Histogram({
+      name: 'turn_to_first_frame_ms',
+      help: 'ms from the prompt to the first spoken frame on air',
+      buckets: LATENCY_MS,
+      registers,
+    }),
+    playoutLateFrames: new Counter({
+      name: 'playout_late_frames_total',
+      help: 'pictures that were drawn too late and dropped',
+      registers,
+    }),
+    playoutStalls: new Counter({ name: 'playout_stalls_total', help: 'times speech ran dry inside a clause', registers }),
+    avOffsetMs: new Gauge({ name: 'av_offset_ms', help: 'sound minus picture as handed over, ms', registers }),
+    bargeInMs: new Histogram({
+      name: 'barge_in_ms',
+      help: 'ms from an interrupt to the last sound of the interrupted utterance',
+      buckets: LATENCY_MS,
+      registers,
+    }),
+    seamError: new Histogram({
+      name: 'seam_error',
+      help: 'picture difference at a switch, relative to the usual frame-to-frame difference',
+      labelNames: ['seam'],
+      buckets: [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10],
+      registers,
+    }),
+    renderQueueDepth: new Gauge({ name: 'render_queue_depth', help: 'windows waiting for the renderer', registers }),
+    renderWindowMs: new Histogram({
+      name: 'render_window_ms',
+      help: 'ms to draw one window',
+      labelNames: ['renderer'],
+      buckets: LATENCY_MS,
+      registers,
+    }),
+    hlsSegmentsPublished: new Counter({ name: 'hls_segments_published_total', help: 'HLS segments published', registers }),
+    ffmpegExits: new Counter({ name: 'ffmpeg_exits_total', help: 'ffmpeg children that ended', labelNames: ['code'], registers }),
+    sfuWorkerRestarts: new Counter({
+      name: 'sfu_worker_restarts_total',
+      help: 'mediasoup workers started again after a death',
+      registers,
+    }),
+    viewers: new Gauge({ name: 'viewers', help: 'viewers now', labelNames: ['kind'], registers }),
+    sessions: new Gauge({ name: 'sessions', help: 'sessions now', labelNames: ['state'], registers }),
+    httpRequestMs: new Histogram({
+      name: 'http_request_ms',
+      help: 'ms per HTTP request',
+      labelNames: ['method', 'route', 'status'],
+      buckets: LATENCY_MS,
+      registers,
+    }),
+    socketEventMs: new Histogram({
+      name: 'socket_event_ms',
+      help: 'ms per socket event',
+      labelNames: ['event', 'outcome'],
+      buckets: LATENCY_MS,
+      registers,
+    }),
+    providerErrors: new Counter({
+      name: 'provider_errors_total',
+      help: 'errors of LLM, TTS and STT providers',
+      labelNames: ['provider', 'kind'],
+      registers,
+    }),
+    rateLimited: new Counter({ name: 'rate_limited_total', help: 'requests refused by a limit', registers }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
