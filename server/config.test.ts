@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { AvatarError } from '#base/errors.ts';
+import { readConfig, SETTING_NAMES } from './config.ts';
+
+const complaintOf = (env: Record<string, string>): string => {
+  try {
+    readConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(AvatarError);
+    return (error as AvatarError).message;
+  }
+  throw new Error(`accepted ${JSON.stringify(env)}`);
+};
+
+test('nothing set: the defaults of the interface', () => {
+  expect(readConfig({ HOME: '/home/ada' })).toMatchObject({
+    host: '127.0.0.1',
+    port: 3000,
+    publicUrl: undefined,
+    allowedOrigins: [],
+    rtcPort: 44444,
+    dataDir: '/home/ada/.local/share/infinitetalk-rtc',
+    llm: 'demo',
+    tts: 'flite',
+    stt: 'pocketsphinx',
+    renderer: 'portrait',
+    authSecret: undefined,
+    logLevel: 'info',
+    maxSessions: 100,
+    maxViewers: 100,
+    sessionIdleTimeout: 600_000,
+    warnings: [],
+  });
+  const workers = readConfig({}).rtcWorkers;
+  expect(workers).toBeGreaterThanOrEqual(1);
+  expect(workers).toBeLessThanOrEqual(4);
+});
+
+test('an empty value counts as unset, spaces around one do not matter', () => {
+  expect(readConfig({ PORT: '', LOG_LEVEL: '  ' })).toMatchObject({ port: 3000, logLevel: 'info' });
+  expect(readConfig({ PORT: ' 8080 ' }).port).toBe(8080);
+});
+
+test.each([
+  ['PORT', '70000', 'from 0 to 65535'],
+  ['PORT', '3e3', 'whole number'],
+  ['PORT', '-1', 'whole number'],
+  ['RTC_PORT', '0', 'from 1 to 65535'],
+  ['RTC_WORKERS', '0', 'from 1 to 64'],
+  ['PUBLIC_URL', 'example.com', 'https://avatar.example.com'],
+  ['PUBLIC_URL', 'https://example.com/path', 'without a path'],
+  ['ALLOWED_ORIGINS', 'https://a.example, nonsense', 'comma-separated list'],
+  ['ANNOUNCED_ADDRESS', 'not an address', 'IP address'],
+  ['HOST', 'a b', 'IP address'],
+  ['LLM', 'gpt', 'must be "demo"'],
+  ['RENDERER', 'gpu', 'portrait, pattern'],
+  ['PATTERN_DROP', '1.5', 'from 0 to 1'],
+  ['PATTERN_RTF', 'NaN', 'a number'],
+  ['LOG_LEVEL', 'loud', 'debug'],
+  ['MAX_SESSIONS', '0', 'from 1'],
+])('%s=%s is refused by name, with its value and what is allowed', (name, value, allowed) => {
+  const line = complaintOf({ [name]: value });
+  expect(line).toContain(name);
+  expect(line).toContain(JSON.stringify(value));
+  expect(line).toContain(allowed);
+  expect(line).not.toContain('\n');
+});
+
+test('what comes later is refused when chosen, and reported when merely set', () => {
+  expect(complaintOf({ LLM: 'openai', OPENAI_API_KEY: 'sk-hush' })).toMatch(/LLM is not available yet/);
+  expect(complaintOf({ TTS: 'elevenlabs' })).toMatch(/TTS is not available yet.*flite/);
+  expect(complaintOf({ RENDERER: 'remote' })).toMatch(/RENDERER needs GPU render workers/);
+  const config = readConfig({
+    OPENAI_API_KEY: 'sk-hush',
+    REDIS_URL: 'redis://:hush@x',
+    S3_BUCKET: 'b',
+    DATABASE_URL: 'sqlite:x',
+  });
+  expect(config).toMatchObject({ llm: 'demo', tts: 'flite' });
+  expect(config.warnings).toHaveLength(4);
+  expect(config.warnings.join()).not.toContain('hush');
+});
+
+test('unknown settings of ours and near misses are reported, strangers are left alone', () => {
+  expect(
+    readConfig({ RTC_PROT: '1', MAX_SESSION: '5', PATTERN_SPEED: '2', PATH: '/bin', SESSION_MANAGER: 'x', LOGNAME: 'ada' })
+      .warnings,
+  ).toEqual([
+    'MAX_SESSION is not a setting and has no effect; did you mean MAX_SESSIONS?',
+    'PATTERN_SPEED is not a setting and has no effect.',
+    'RTC_PROT is not a setting and has no effect; did you mean RTC_PORT?',
+  ]);
+});
+
+test('a secret is never echoed', () => {
+  const line = complaintOf({ AUTH_SECRET: 'too-short' });
+  expect(line).toContain('AUTH_SECRET must have at least 16 characters');
+  expect(line).not.toContain('too-short');
+});
+
+test('listening beyond loopback needs AUTH_SECRET', () => {
+  expect(complaintOf({ HOST: '0.0.0.0' })).toContain('AUTH_SECRET');
+  expect(readConfig({ HOST: '0.0.0.0', AUTH_SECRET: 'x'.repeat(32) }).host).toBe('0.0.0.0');
+  for (const HOST of ['localhost', '127.0.0.2', '::1']) expect(readConfig({ HOST }).host).toBe(HOST);
+});
+
+test('ports that collide or run out are refused', () => {
+  expect(complaintOf({ PORT: '5001', RTC_PORT: '5000', RTC_WORKERS: '2' })).toMatch(/PORT 5001 collides/);
+  expect(complaintOf({ RTC_PORT: '65535', RTC_WORKERS: '2' })).toMatch(/no room/);
+});
+
+test('any values: a config or one clear line, nothing else', () => {
+  const env = fc.dictionary(fc.constantFrom(...SETTING_NAMES), fc.oneof(fc.string(), fc.nat().map(String), fc.webUrl()));
+  fc.assert(
+    fc.property(env, (values) => {
+      try {
+        readConfig(values);
+      } catch (error) {
+        expect(error).toBeInstanceOf(AvatarError);
+        expect((error as Error).message).toMatch(/^Wrong configuration: /);
+        expect((error as Error).message).not.toContain('\n');
+      }
+    }),
+  );
+});

@@ -1,0 +1,207 @@
+import { availableParallelism, homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { AvatarError } from '#base/errors.ts';
+import { strangers } from './settings.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .refine(
+      (text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `must be a whole number from ${min} to ${max}`,
+    )
+    .transform(Number);
+
+const decimal = (min: number, max: number) =>
+  z
+    .string()
+    .refine(
+      (text) => /^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `must be a number from ${min} to ${max}`,
+    )
+    .transform(Number);
+
+const origin = (what: string) =>
+  z
+    .string()
+    .refine((text) => {
+      if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
+      const url = new URL(text);
+      return url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password;
+    }, `must be ${what} such as "https://avatar.example.com", without a path`)
+    .transform((text) => new URL(text).origin);
+
+const origins = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .pipe(
+    z.array(
+      z.union([z.literal('*'), origin('a comma-separated list of origins')], {
+        error: 'must be "*" or a comma-separated list of origins such as "https://app.example.com"',
+      }),
+    ),
+  );
+
+const oneOf = <const Names extends readonly [string, ...string[]]>(...names: Names) =>
+  z.enum(names, { error: `must be one of ${names.join(', ')}` });
+
+/** A provider: its adapter comes later, so choosing it by name is refused instead of quietly answered by another. */
+const provider = <const Names extends readonly [string, ...string[]]>(fallback: string, later: Names) =>
+  z.string().superRefine((name, context) => {
+    if (name === fallback) return;
+    const message = (later as readonly string[]).includes(name)
+      ? `is not available yet; leave it unset or use "${fallback}"`
+      : `must be "${fallback}"`;
+    context.addIssue({ code: 'custom', message });
+  });
+
+const hidden = (min: number) => z.string().min(min, `must have at least ${min} characters`);
+
+const Settings = z.object({
+  HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:[\]_-]{1,253}$/, 'must be an IP address or a host name')
+    .default('127.0.0.1'),
+  PORT: integer(0, 65_535).default(3_000),
+  PUBLIC_URL: origin('an http(s) URL').optional(),
+  ALLOWED_ORIGINS: origins.default([]),
+  ANNOUNCED_ADDRESS: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be an IP address or a host name')
+    .optional(),
+  RTC_PORT: integer(1, 65_535).default(44_444),
+  RTC_WORKERS: integer(1, 64).default(Math.min(4, availableParallelism())),
+  DATA_DIR: z.string().optional(),
+  LLM: provider('demo', ['openai']).default('demo'),
+  TTS: provider('flite', ['elevenlabs', 'openai']).default('flite'),
+  STT: provider('pocketsphinx', ['elevenlabs', 'openai']).default('pocketsphinx'),
+  RENDERER: z
+    .enum(['portrait', 'pattern', 'remote'], { error: 'must be one of portrait, pattern' })
+    .refine((name) => name !== 'remote', 'needs GPU render workers, which are not available yet; use portrait or pattern')
+    .default('portrait'),
+  PATTERN_RTF: decimal(0, 100).default(0),
+  PATTERN_DROP: decimal(0, 1).default(0),
+  PATTERN_DELAY: integer(0, 600_000).default(0),
+  PATTERN_FAIL_AFTER: integer(0, 1_000_000).optional(),
+  AUTH_SECRET: hidden(16).optional(),
+  LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
+  MAX_SESSIONS: integer(1, 100_000).default(100),
+  MAX_VIEWERS: integer(1, 100_000).default(100),
+  SESSION_IDLE_TIMEOUT: integer(1_000, 2_000_000_000).default(600_000),
+  TOKEN_TTL: integer(1_000, 2_000_000_000).default(86_400_000),
+  CREATE_RATE_LIMIT: integer(1, 1_000_000).default(120),
+  PROMPT_RATE_LIMIT: integer(1, 1_000_000).default(120),
+});
+
+export const SETTING_NAMES: readonly string[] = Object.keys(Settings.shape);
+const SECRETS = new Set(['AUTH_SECRET']);
+
+/** Everything that can be set from outside. Durations are ms, rates are per minute. */
+export interface Config {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Origin that clients reach this server under; undefined = the host each request names. */
+  readonly publicUrl: string | undefined;
+  /** Origins besides our own that may use HTTP and socket.io from a browser; `*` = any. */
+  readonly allowedOrigins: readonly string[];
+  readonly announcedAddress: string | undefined;
+  /** Worker k listens on rtcPort + k. */
+  readonly rtcPort: number;
+  readonly rtcWorkers: number;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly llm: string;
+  readonly tts: string;
+  readonly stt: string;
+  readonly renderer: 'portrait' | 'pattern';
+  readonly pattern: PatternSettings;
+  readonly authSecret: string | undefined;
+  readonly logLevel: string;
+  readonly maxSessions: number;
+  /** Per session. */
+  readonly maxViewers: number;
+  readonly sessionIdleTimeout: number;
+  readonly tokenTtl: number;
+  readonly createRateLimit: number;
+  readonly promptRateLimit: number;
+  /** One line each for what is set but has no effect; to be logged at start. */
+  readonly warnings: readonly string[];
+}
+
+/** Faults the test card makes on purpose. */
+export interface PatternSettings {
+  /** Seconds of work per second of pictures; 0 = as fast as it can. */
+  readonly rtf: number;
+  /** Share of pictures left out, 0 to 1. */
+  readonly drop: number;
+  /** ms before each window's first picture. */
+  readonly delay: number;
+  /** Windows drawn before rendering fails; undefined = never. */
+  readonly failAfter: number | undefined;
+}
+
+/**
+ * Reads the environment once. Empty values count as unset.
+ * Throws AvatarError `bad_request` with one line that names each wrong setting, its value unless secret, and what is allowed.
+ */
+export function readConfig(env: Env): Config {
+  const given = Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : [])));
+  const parsed = Settings.safeParse(given);
+  if (!parsed.success) throw refusal(parsed.error.issues.map((issue) => complaint(String(issue.path[0]), issue.message, given)));
+  const read = parsed.data;
+  const conflicts = conflictsOf(read);
+  if (conflicts.length > 0) throw refusal(conflicts);
+  return {
+    host: read.HOST,
+    port: read.PORT,
+    publicUrl: read.PUBLIC_URL,
+    allowedOrigins: read.ALLOWED_ORIGINS,
+    announcedAddress: read.ANNOUNCED_ADDRESS,
+    rtcPort: read.RTC_PORT,
+    rtcWorkers: read.RTC_WORKERS,
+    dataDir: resolve(read.DATA_DIR ?? join(given.HOME ?? homedir(), '.local', 'share', 'infinitetalk-rtc')),
+    llm: read.LLM,
+    tts: read.TTS,
+    stt: read.STT,
+    renderer: read.RENDERER === 'pattern' ? 'pattern' : 'portrait',
+    pattern: { rtf: read.PATTERN_RTF, drop: read.PATTERN_DROP, delay: read.PATTERN_DELAY, failAfter: read.PATTERN_FAIL_AFTER },
+    authSecret: read.AUTH_SECRET,
+    logLevel: read.LOG_LEVEL,
+    maxSessions: read.MAX_SESSIONS,
+    maxViewers: read.MAX_VIEWERS,
+    sessionIdleTimeout: read.SESSION_IDLE_TIMEOUT,
+    tokenTtl: read.TOKEN_TTL,
+    createRateLimit: read.CREATE_RATE_LIMIT,
+    promptRateLimit: read.PROMPT_RATE_LIMIT,
+    warnings: strangers(given, SETTING_NAMES),
+  };
+}
+
+function conflictsOf(read: z.infer<typeof Settings>): string[] {
+  const found: string[] = [];
+  if (!read.AUTH_SECRET && !LOOPBACK.test(read.HOST)) {
+    found.push(
+      `HOST is "${read.HOST}", which others can reach: set AUTH_SECRET (at least 16 characters), or leave HOST at 127.0.0.1`,
+    );
+  }
+  const last = read.RTC_PORT + read.RTC_WORKERS - 1;
+  if (last > 65_535)
+    found.push(`RTC_PORT ${read.RTC_PORT} leaves no room for ${read.RTC_WORKERS} workers: ${last} is above 65535`);
+  if (read.PORT >= read.RTC_PORT && read.PORT <= last) {
+    found.push(`PORT ${read.PORT} collides with the media ports ${read.RTC_PORT} to ${last} (RTC_PORT and RTC_WORKERS)`);
+  }
+  return found;
+}
+
+function complaint(name: string, message: string, given: Env): string {
+  return SECRETS.has(name) ? `${name} ${message}` : `${name} ${message}, but is ${JSON.stringify(given[name])}`;
+}
+
+const refusal = (lines: readonly string[]): AvatarError =>
+  new AvatarError('bad_request', `Wrong configuration: ${[...new Set(lines)].join('; ')}`);
