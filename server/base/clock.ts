@@ -63,6 +63,11 @@ export class VirtualClock implements Clock {
     return () => (this.#timers = this.#timers.filter((other) => other !== timer));
   }
 
+  /** Lets time pass without firing anything, as a blocked event loop does. */
+  block(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Moves time forward, firing what falls due in order and letting promises settle in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

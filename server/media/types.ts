@@ -8,9 +8,11 @@ export interface Speech {
   readonly outlook: Outlook;
 }
 
-/** What became of an utterance: the clauses that were heard to their end or in part. Resolved once it is off air. */
+/** What became of an utterance: the clauses that were heard to their end or in part. Always resolves, once it is off air. */
 export interface SpeechReport {
-  readonly outcome: 'done' | 'interrupted';
+  readonly outcome: 'done' | 'interrupted' | 'failed';
+  /** Why the utterance's frames ended early, when they failed. */
+  readonly error?: unknown;
   readonly spoken: readonly { readonly clause: Clause; readonly complete: boolean }[];
   /** Monotonic ms of the first spoken frame's release; undefined when nothing was spoken. */
   readonly startedAt: number | undefined;

@@ -1,0 +1,102 @@
+import { Queue } from '#base/queue.ts';
+import { TICKS_PER_FRAME, type AvFrame, type Clause } from '#base/media.ts';
+import { waitBeforeClause } from './start-rule.ts';
+import type { Speech, SpeechReport } from './types.ts';
+
+/** Frames taken from the walk ahead of their instant, so that a blocked event loop of half a second doesn't break the voice. */
+const READY_FRAMES = 15;
+
+/** What a speech has for the next instant: a frame, a wait (ms, when known) before its next clause, a stall inside one, or its end. */
+export type Next =
+  | { readonly kind: 'frame'; readonly frame: AvFrame }
+  | { readonly kind: 'wait'; readonly etaMs: number | undefined }
+  | { readonly kind: 'stall' }
+  | { readonly kind: 'end' };
+
+/** One utterance on its way through playout: reads its frames ahead, knows where it is, and reports what was spoken. */
+export class Airing {
+  readonly speech: Speech;
+  readonly report: Promise<SpeechReport>;
+  state: 'waiting' | 'speaking' | 'over' = 'waiting';
+  startedAt: number | undefined;
+  /** True once it may only finish its present clause. */
+  draining = false;
+  readonly #ready = new Queue<AvFrame>(READY_FRAMES);
+  readonly #spoken: { clause: Clause; complete: boolean }[] = [];
+  readonly #frames: AsyncIterator<AvFrame>;
+  #resolve!: (report: SpeechReport) => void;
+  #failure: { readonly error: unknown } | undefined;
+  #position = 0;
+
+  constructor(speech: Speech) {
+    this.speech = speech;
+    this.#frames = speech.frames[Symbol.asyncIterator]();
+    this.report = new Promise((resolve) => (this.#resolve = resolve));
+    void this.#read();
+  }
+
+  /** Ticks of the utterance already given out. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** True once every tick of the voice was given out. */
+  get complete(): boolean {
+    return this.speech.outlook.ended && this.#position >= this.speech.outlook.known;
+  }
+
+  /** Decides the next instant. Inside a clause frames follow each other; a clause starts when it can't stall. */
+  next(): Next {
+    if (this.state === 'over') return { kind: 'end' };
+    const inside = this.state === 'speaking';
+    if (!inside && this.draining) return { kind: 'end' };
+    const head = this.#ready.peek();
+    if (!head) {
+      if (this.#ready.ended) return { kind: 'end' };
+      return inside ? { kind: 'stall' } : { kind: 'wait', etaMs: undefined };
+    }
+    if (!inside && head.startOfClause) {
+      const wait = waitBeforeClause(this.speech.outlook, this.#position);
+      if (wait !== 0) return { kind: 'wait', etaMs: wait };
+    }
+    this.#ready.shift();
+    this.#count(head);
+    return { kind: 'frame', frame: head };
+  }
+
+  /** Stops here: what is still queued or being made is thrown away. */
+  finish(outcome: SpeechReport['outcome']): void {
+    if (this.state === 'over') return;
+    this.state = 'over';
+    this.#ready.clear();
+    void this.#frames.return?.().catch(() => undefined);
+    const report = { spoken: this.#spoken, startedAt: this.startedAt };
+    const failed = outcome === 'done' && this.#failure;
+    this.#resolve(failed ? { ...report, outcome: 'failed', error: failed.error } : { ...report, outcome });
+  }
+
+  /** The sound of the present clause that would have come next; for a fade-out. */
+  peekSound(): Int16Array | undefined {
+    return this.state === 'speaking' ? this.#ready.peek()?.sound : undefined;
+  }
+
+  #count(frame: AvFrame): void {
+    this.#position += TICKS_PER_FRAME;
+    if (frame.startOfClause) this.#spoken.push({ clause: frame.clause, complete: false });
+    const current = this.#spoken.at(-1);
+    if (frame.endOfClause && current) current.complete = true;
+    this.state = frame.endOfClause ? 'waiting' : 'speaking';
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (;;) {
+        const result = await this.#frames.next();
+        if (result.done || !(await this.#ready.push(result.value))) break;
+      }
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#ready.end();
+  }
+}

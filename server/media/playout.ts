@@ -1,0 +1,223 @@
+import type { Clock } from '#base/clock.ts';
+import { MS_PER_FRAME, TICKS_PER_FRAME, TICKS_PER_OPUS_FRAME, type AvFrame } from '#base/media.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+import { Airing } from './airing.ts';
+import type { ClauseOnAir, Speech, SpeechReport, StageEvents } from './types.ts';
+
+const MS_PER_SOUND = 20;
+/** Pauses shorter than this between clauses are not worth a word to the viewer. */
+const QUIET_PAUSE_MS = 200;
+
+/** Where playout hands things over, each at its instant, in order. */
+export interface PlayoutSinks {
+  /** 20 ms of sound that belongs at `ticks`, handed over a lead before that instant; undefined is silence. */
+  sound(ticks: number, samples: Int16Array | undefined): void;
+  /** The picture of stage frame `frame`; undefined is idle. `overdue` = the next one is due as well. */
+  picture(frame: number, spoken: AvFrame | undefined, overdue: boolean): void;
+  /** A lead before it happens: from stage frame `frame` on speech follows idle, or idle follows `last`. */
+  turning(frame: number, to: 'speech' | 'idle', last: AvFrame | undefined): void;
+  clause(clause: ClauseOnAir): void;
+  air(event: StageEvents['air'][0]): void;
+}
+
+export interface PlayoutOptions {
+  readonly clock: Clock;
+  /** How long before its picture a sound is handed over, ms. */
+  readonly leadMs: number;
+  readonly metrics: Metrics;
+}
+
+/**
+ * The clock of a stage, always on air at 25 fps. Frame n is due at epoch + n × 40 ms and its two halves of sound a lead earlier; both are counted
+ * from one anchor on the monotonic clock, so nothing drifts. What an instant holds is decided when its first sound is due.
+ */
+export class Playout {
+  state: 'idle' | 'open' | 'closed' = 'idle';
+  /** Unix ms at which frame 0 was due. */
+  epochMs = 0;
+  readonly #options: PlayoutOptions;
+  readonly #sinks: PlayoutSinks;
+  #epoch = 0;
+  #nextPicture = 0;
+  #nextSound = 0;
+  #cancelTimer: () => void = () => undefined;
+  #airing: Airing | undefined;
+  readonly #decided = new Map<number, AvFrame>();
+  #last: AvFrame | undefined;
+  #fadeOut: Int16Array | undefined;
+  #cutAt: number | undefined;
+  #stalled = false;
+  #buffering = false;
+
+  constructor(options: PlayoutOptions, sinks: PlayoutSinks) {
+    this.#options = options;
+    this.#sinks = sinks;
+  }
+
+  /** The number of the latest released frame. */
+  get frame(): number {
+    return this.#nextPicture - 1;
+  }
+
+  /** The first frame whose content is still open. */
+  get undecided(): number {
+    return Math.ceil(this.#nextSound / 2);
+  }
+
+  get speaking(): boolean {
+    return this.#last !== undefined;
+  }
+
+  start(): void {
+    const { clock, leadMs } = this.#options;
+    this.state = 'open';
+    this.#epoch = clock.now() + leadMs;
+    this.epochMs = clock.wall() + leadMs;
+    this.#arm();
+  }
+
+  /** Puts an utterance on air as soon as it can't stall. One at a time; resolves when it is off air again. */
+  play(speech: Speech): Promise<SpeechReport> {
+    if (this.#airing) throw new Error('an utterance is already on air');
+    const airing = new Airing(speech);
+    if (this.state === 'closed') airing.finish('interrupted');
+    else this.#airing = airing;
+    return airing.report;
+  }
+
+  /** Off the air now: the next sound fades out within its 20 ms, the next picture is idle. */
+  cut(): void {
+    const airing = this.#airing;
+    if (!airing) return;
+    const half = this.#nextSound % 2;
+    const sound = half === 1 ? this.#decided.get(this.#nextSound >> 1)?.sound.subarray(TICKS_PER_OPUS_FRAME) : airing.peekSound();
+    if (sound && this.#last) this.#fadeOut = fadedOut(sound);
+    this.#cutAt = this.#options.clock.now();
+    const last = this.#last ?? [...this.#decided.values()].at(-1);
+    this.#decided.clear();
+    this.#off(airing, 'interrupted');
+    if (last) this.#sinks.turning(this.#nextPicture, 'idle', last);
+    this.#last = undefined;
+  }
+
+  /** Lets the present clause end, then goes off air. */
+  drain(): void {
+    if (this.#airing) this.#airing.draining = true;
+  }
+
+  close(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.#cancelTimer();
+    this.#airing?.finish('interrupted');
+    this.#airing = undefined;
+  }
+
+  #soundDue(sound: number): number {
+    return this.#epoch + sound * MS_PER_SOUND - this.#options.leadMs;
+  }
+
+  #pictureDue(frame: number): number {
+    return this.#epoch + frame * MS_PER_FRAME;
+  }
+
+  #arm(): void {
+    const due = Math.min(this.#soundDue(this.#nextSound), this.#pictureDue(this.#nextPicture));
+    this.#cancelTimer = this.#options.clock.at(due, () => this.#tick());
+  }
+
+  /** Everything that is due, in the order of its instants; a sound comes before the picture of the same instant. */
+  #tick(): void {
+    const now = this.#options.clock.now();
+    while (this.state === 'open') {
+      const sound = this.#soundDue(this.#nextSound);
+      const picture = this.#pictureDue(this.#nextPicture);
+      if (Math.min(sound, picture) > now) break;
+      if (sound <= picture) this.#releaseSound(this.#nextSound++);
+      else this.#releasePicture(this.#nextPicture++, picture + MS_PER_FRAME <= now);
+    }
+    if (this.state === 'open') this.#arm();
+  }
+
+  #releaseSound(sound: number): void {
+    const frame = sound >> 1;
+    const half = sound % 2;
+    if (half === 0) this.#decide(frame);
+    const spoken = this.#decided.get(frame);
+    const samples = this.#fadeOut ?? spoken?.sound.subarray(half * TICKS_PER_OPUS_FRAME, (half + 1) * TICKS_PER_OPUS_FRAME);
+    this.#fadeOut = undefined;
+    this.#sinks.sound(sound * TICKS_PER_OPUS_FRAME, samples);
+    if (this.#cutAt === undefined) return;
+    this.#options.metrics.bargeInMs.observe(this.#options.clock.now() - this.#cutAt);
+    this.#cutAt = undefined;
+  }
+
+  #releasePicture(frame: number, overdue: boolean): void {
+    this.#sinks.picture(frame, this.#decided.get(frame), overdue);
+  }
+
+  #decide(frame: number): void {
+    for (const past of this.#decided.keys()) if (past < Math.min(frame, this.#nextPicture)) this.#decided.delete(past);
+    const airing = this.#airing;
+    if (!airing) return this.#rest(frame);
+    const inside = airing.state === 'speaking';
+    const next = airing.next();
+    if (next.kind === 'frame') return this.#speak(airing, frame, next.frame);
+    if (next.kind === 'stall' && inside && !this.#stalled) {
+      this.#stalled = true;
+      this.#options.metrics.playoutStalls.inc();
+    }
+    this.#rest(frame);
+    if (next.kind === 'end') this.#off(airing, airing.draining && !airing.complete ? 'interrupted' : 'done');
+    else if (next.kind === 'wait') this.#wait(airing, next.etaMs);
+  }
+
+  #speak(airing: Airing, frame: number, spoken: AvFrame): void {
+    if (!this.#last) this.#sinks.turning(frame, 'speech', undefined);
+    if (airing.startedAt === undefined) airing.startedAt = this.#pictureDue(frame);
+    this.#decided.set(frame, spoken);
+    this.#stalled = false;
+    const wasQuiet = !this.#last || this.#buffering;
+    this.#last = spoken;
+    this.#buffering = false;
+    if (wasQuiet) this.#sinks.air({ state: 'speaking', utteranceId: airing.speech.utteranceId });
+    if (spoken.startOfClause) this.#sinks.clause(this.#clauseOnAir(airing, frame, spoken));
+  }
+
+  #rest(frame: number): void {
+    if (!this.#last) return;
+    const last = this.#last;
+    this.#last = undefined;
+    this.#sinks.turning(frame, 'idle', last);
+  }
+
+  #wait(airing: Airing, etaMs: number | undefined): void {
+    if (this.#buffering || etaMs === undefined || etaMs < QUIET_PAUSE_MS) return;
+    this.#buffering = true;
+    this.#sinks.air({ state: 'buffering', etaMs, utteranceId: airing.speech.utteranceId });
+  }
+
+  #off(airing: Airing, outcome: SpeechReport['outcome']): void {
+    this.#airing = undefined;
+    this.#stalled = false;
+    this.#buffering = false;
+    airing.finish(outcome);
+    this.#sinks.air({ state: 'idle', utteranceId: airing.speech.utteranceId });
+  }
+
+  #clauseOnAir(airing: Airing, startFrame: number, spoken: AvFrame): ClauseOnAir {
+    const { outlook, utteranceId } = airing.speech;
+    const from = airing.position - TICKS_PER_FRAME;
+    const end = outlook.clauseEndAfter(from) ?? outlook.known;
+    return { utteranceId, clause: spoken.clause, startFrame, endFrame: startFrame + Math.ceil((end - from) / TICKS_PER_FRAME) };
+  }
+}
+
+/** 20 ms of `sound` going to nothing along half a cosine, which has no click. */
+function fadedOut(sound: Int16Array): Int16Array {
+  const faded = new Int16Array(TICKS_PER_OPUS_FRAME);
+  for (let i = 0; i < faded.length; i += 1) {
+    faded[i] = Math.round((sound[i] ?? 0) * 0.5 * (1 + Math.cos((Math.PI * i) / faded.length)));
+  }
+  return faded;
+}
