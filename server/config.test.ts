@@ -46,7 +46,7 @@ test.each([
   ['PORT', '70000', 'from 0 to 65535'],
   ['PORT', '3e3', 'whole number'],
   ['PORT', '-1', 'whole number'],
-  ['RTC_PORT', '0', 'from 1 to 65535'],
+  ['RTC_PORT', '70000', 'from 0 to 65535'],
   ['RTC_WORKERS', '0', 'from 1 to 64'],
   ['PUBLIC_URL', 'example.com', 'https://avatar.example.com'],
   ['PUBLIC_URL', 'https://example.com/path', 'without a path'],

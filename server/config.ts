@@ -74,7 +74,7 @@ const Settings = z.object({
     .string()
     .regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be an IP address or a host name')
     .optional(),
-  RTC_PORT: integer(1, 65_535).default(44_444),
+  RTC_PORT: integer(0, 65_535).default(44_444),
   RTC_WORKERS: integer(1, 64).default(Math.min(4, availableParallelism())),
   DATA_DIR: z.string().optional(),
   LLM: provider('demo', ['openai']).default('demo'),
@@ -111,7 +111,7 @@ export interface Config {
   /** Origins besides our own that may use HTTP and socket.io from a browser; `*` = any. */
   readonly allowedOrigins: readonly string[];
   readonly announcedAddress: string | undefined;
-  /** Worker k listens on rtcPort + k. */
+  /** Worker k listens on rtcPort + k; 0 = any free ports. */
   readonly rtcPort: number;
   readonly rtcWorkers: number;
   /** Absolute. */
@@ -190,6 +190,7 @@ function conflictsOf(read: z.infer<typeof Settings>): string[] {
       `HOST is "${read.HOST}", which others can reach: set AUTH_SECRET (at least 16 characters), or leave HOST at 127.0.0.1`,
     );
   }
+  if (read.RTC_PORT === 0) return found;
   const last = read.RTC_PORT + read.RTC_WORKERS - 1;
   if (last > 65_535)
     found.push(`RTC_PORT ${read.RTC_PORT} leaves no room for ${read.RTC_WORKERS} workers: ${last} is above 65535`);

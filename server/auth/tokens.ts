@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { jwtVerify, SignJWT } from 'jose';
+import { z } from 'zod';
+import type { Clock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
+import { Role } from '#protocol/http.ts';
+
+/** Whom a token speaks for: one role in one session, or a server that may create sessions. */
+export type Claims = { readonly role: Role; readonly sessionId: string } | { readonly role: 'server' };
+
+const Payload = z.union([
+  z.object({ role: Role, sub: z.string().min(1) }).transform(({ role, sub }): Claims => ({ role, sessionId: sub })),
+  z.object({ role: z.literal('server') }).transform((): Claims => ({ role: 'server' })),
+  z.object({ role: z.undefined().optional(), sub: z.literal('server') }).transform((): Claims => ({ role: 'server' })),
+]);
+
+export interface TokenOptions {
+  /** Undefined: a random secret is made once and kept in `dataDir`, and creating sessions needs no token on loopback. */
+  readonly secret: string | undefined;
+  readonly dataDir: string;
+  /** ms that issued tokens live. */
+  readonly ttl: number;
+  readonly clock: Clock;
+}
+
+/** Signs and checks tokens: JWT (RFC 7519) with HS256, `sub` the session id (or `server`) and `role`. */
+export class Tokens {
+  /** True when AUTH_SECRET is set, so that creating a session needs a token of role `server`. */
+  readonly guarded: boolean;
+  readonly #key: Uint8Array;
+  readonly #options: TokenOptions;
+
+  private constructor(key: Uint8Array, options: TokenOptions) {
+    this.#key = key;
+    this.#options = options;
+    this.guarded = options.secret !== undefined;
+  }
+
+  static async open(options: TokenOptions): Promise<Tokens> {
+    const key = options.secret === undefined ? await storedSecret(options.dataDir) : new TextEncoder().encode(options.secret);
+    return new Tokens(key, options);
+  }
+
+  issue(claims: Claims, ttl = this.#options.ttl): Promise<string> {
+    const seconds = Math.floor(this.#options.clock.wall() / 1_000);
+    return new SignJWT({ role: claims.role })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject(claims.role === 'server' ? 'server' : claims.sessionId)
+      .setIssuedAt(seconds)
+      .setExpirationTime(seconds + Math.ceil(ttl / 1_000))
+      .sign(this.#key);
+  }
+
+  /** Throws AvatarError `unauthorized` for a token that is malformed, expired, or signed with another secret. */
+  async verify(token: string): Promise<Claims> {
+    try {
+      const { payload } = await jwtVerify(token, this.#key, {
+        algorithms: ['HS256'],
+        currentDate: new Date(this.#options.clock.wall()),
+      });
+      return Payload.parse(payload);
+    } catch (cause) {
+      const expired = cause instanceof Error && 'code' in cause && cause.code === 'ERR_JWT_EXPIRED';
+      const message = expired ? 'The token has expired; ask for a new one.' : 'The token is not one of this server.';
+      throw new AvatarError('unauthorized', message, { cause });
+    }
+  }
+}
+
+const SECRET_BYTES = 32;
+
+async function storedSecret(dataDir: string): Promise<Uint8Array> {
+  const file = join(dataDir, 'secret');
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  // Written aside and linked into place, so that of two servers that start at once both read the same whole secret.
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, randomBytes(SECRET_BYTES).toString('base64url'), { mode: 0o600, flag: 'wx' });
+  try {
+    await link(draft, file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } finally {
+    await unlink(draft);
+  }
+  const secret = Buffer.from((await readFile(file, 'utf8')).trim(), 'base64url');
+  if (secret.length < SECRET_BYTES) {
+    throw new AvatarError('internal', `${file} holds no signing secret of ${SECRET_BYTES} bytes; delete it and start again.`);
+  }
+  return secret;
+}
