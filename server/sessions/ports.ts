@@ -1,0 +1,57 @@
+import type { EventEmitter } from 'node:events';
+import type { CreateSession } from '#protocol/http.ts';
+import type { Prompt } from '#server/llm/llm.ts';
+import type { HlsRendition, SegmentPublished } from '#server/media/hls/rendition.ts';
+import type { Stage } from '#server/media/stage.ts';
+import type { Speech, StageEvents } from '#server/media/types.ts';
+import type { Viewer } from '#server/media/viewer.ts';
+import type { Viewers } from '#server/media/viewers.ts';
+import type { Whep } from '#server/media/whep.ts';
+import type { TurnStage } from '#server/telemetry/timeline.ts';
+
+/** What sessions, signalling and HTTP need of each part of a stage, and no more. */
+export type StagePort = EventEmitter<StageEvents> & Pick<Stage, 'play' | 'cut' | 'drain' | 'status'>;
+
+export type ViewerPort = Pick<Viewer, 'transportOptions' | 'connect' | 'consume' | 'resume' | 'restartIce' | 'close'>;
+
+export interface ViewersPort extends Pick<Viewers, 'rtpCapabilities' | 'counts'> {
+  open(kind: 'webrtc'): Promise<ViewerPort>;
+}
+
+export type WhepPort = Pick<Whep, 'offer' | 'patch' | 'delete'>;
+
+export type HlsPort = EventEmitter<{ segment: [SegmentPublished] }> &
+  Pick<HlsRendition, 'viewers' | 'playlist' | 'file' | 'finish'>;
+
+/** The model and the voice, bound to the session's avatar and renderer. */
+export interface Talk {
+  /** The model's answer as speech. */
+  speak(prompt: Prompt, utterance: Utterance): Speech;
+  /** `text` as it is. */
+  say(text: string, utterance: Utterance): Speech;
+}
+
+export interface Utterance {
+  readonly id: string;
+  /** BCP 47. */
+  readonly language: string;
+  /** The provider's voice id; undefined = its default. */
+  readonly voice: string | undefined;
+  /** Aborts when the utterance is interrupted, and once it is over. */
+  readonly signal: AbortSignal;
+  mark(stage: TurnStage): void;
+}
+
+/** Everything one session is made of; closed as a whole, with the session. */
+export interface SessionParts {
+  readonly avatar: { readonly id: string; readonly name: string };
+  readonly stage: StagePort;
+  readonly viewers: ViewersPort;
+  readonly whep: WhepPort;
+  readonly hls: HlsPort;
+  readonly talk: Talk;
+  close(reason: string): Promise<void>;
+}
+
+/** Makes the parts of a new session. Throws AvatarError, e.g. `avatar_not_found`; nothing is left behind then. */
+export type OpenParts = (id: string, request: CreateSession) => Promise<SessionParts>;

@@ -1,0 +1,235 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { VirtualClock } from '#base/clock.ts';
+import { createLog } from '#base/log.ts';
+import { CreateSession, type SessionState } from '#protocol/http.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
+import { MemoryHistory } from './history.ts';
+import { Session } from './session.ts';
+import { silentParts } from './silent.fixture.ts';
+import { mayGo } from './states.ts';
+import { MAX_QUEUED } from './turns.ts';
+
+/** ms that a word takes: 3 frames of 40 ms. */
+const WORD = 120;
+
+function open(request: Partial<CreateSession> = {}, idleTimeout = 600_000) {
+  const clock = new VirtualClock();
+  const parts = silentParts(clock, 40);
+  const lines: string[] = [];
+  const log = createLog('error', { write: (line) => lines.push(line) });
+  const metrics = createMetrics();
+  const history = new MemoryHistory();
+  const session = Session.open({
+    id: 'session-1',
+    request: CreateSession.parse(request),
+    parts,
+    history,
+    idleTimeout,
+    clock,
+    log,
+    metrics,
+  });
+  const events: { name: string; payload: Record<string, unknown> }[] = [];
+  session.on('event', (event) => events.push(event));
+  const of = (name: string) => events.filter((event) => event.name === name).map(({ payload }) => payload);
+  const states = () => of('state').map(({ state }) => state as SessionState);
+  // What was just asked settles first, so that its timers count from now.
+  const pass = async (ms: number) => {
+    await clock.advance(0);
+    await clock.advance(ms);
+  };
+  return { session, pass, parts, lines, metrics, events, of, states };
+}
+
+test('a prompt goes through thinking and speaking to its turn, with captions and a waterfall', async () => {
+  const { session, pass, of, states, lines } = open();
+  const leave = session.enter();
+  const utteranceId = session.prompt({ text: 'one two', mode: 'chat' });
+  await pass(4 * WORD);
+  expect(states()).toEqual(['listening', 'thinking', 'speaking', 'listening']);
+  expect(of('caption').map(({ text }) => text)).toEqual(['echo', 'one', 'two']);
+  expect(of('turn')).toMatchObject([{ utteranceId, outcome: 'done', spoken: 'echo one two' }]);
+  const { stages } = of('turn')[0] as { stages: Record<string, number> };
+  expect(Object.keys(stages)).toEqual(['firstToken', 'firstFrame', 'playout', 'end']);
+  expect(stages.end).toBeGreaterThanOrEqual(3 * WORD);
+  expect(session.info()).toMatchObject({ state: 'listening', timings: stages, viewers: { webrtc: 0, whep: 0, hls: 0 } });
+  expect(await session.transcript()).toMatchObject([{ utteranceId, mode: 'chat', prompt: 'one two', state: 'done' }]);
+  leave();
+  leave();
+  expect(session.state.state).toBe('idle');
+  expect(lines).toEqual([]);
+});
+
+test('say speaks the text as it is', async () => {
+  const { session, pass, of } = open();
+  session.prompt({ text: 'exactly this', mode: 'say' });
+  await pass(3 * WORD);
+  expect(of('turn')).toMatchObject([{ spoken: 'exactly this' }]);
+});
+
+test('prompts faster than speech wait in order, up to a bound, and none is lost', async () => {
+  const { session, pass, of } = open();
+  const asked = [session.prompt({ text: 'w0', mode: 'say' })];
+  await pass(1);
+  for (let n = 1; n <= MAX_QUEUED; n += 1) asked.push(session.prompt({ text: `w${n}`, mode: 'say' }));
+  expect(() => session.prompt({ text: 'too many', mode: 'say' })).toThrow(/At most 8 prompts may wait/);
+  await pass((MAX_QUEUED + 2) * WORD);
+  expect(of('turn').map(({ utteranceId }) => utteranceId)).toEqual(asked);
+  expect(of('turn').map(({ spoken }) => spoken)).toEqual(asked.map((_, n) => `w${n}`));
+});
+
+test('interrupt cuts the turn on air where it is, and ends those that wait', async () => {
+  const { session, pass, of, states } = open();
+  session.prompt({ text: 'a b c', mode: 'say' });
+  session.prompt({ text: 'never heard', mode: 'say' });
+  await pass(1.5 * WORD);
+  session.interrupt();
+  await pass(1);
+  expect(
+    of('turn')
+      .map(({ outcome, spoken }) => [outcome, spoken])
+      .sort(),
+  ).toEqual([
+    ['interrupted', ''],
+    ['interrupted', 'a b…'],
+  ]);
+  expect(states().at(-1)).toBe('idle');
+  session.prompt({ text: 'again', mode: 'say' });
+  await pass(2 * WORD);
+  expect(of('turn').at(-1)).toMatchObject({ outcome: 'done', spoken: 'again' });
+});
+
+test('the model is told what was really spoken', async () => {
+  const { session, pass, parts } = open({ systemPrompt: 'be kind', language: 'de' });
+  session.prompt({ text: 'first of many', mode: 'chat' });
+  await pass(1.5 * WORD);
+  session.interrupt();
+  await pass(1);
+  session.prompt({ text: 'second', mode: 'chat' });
+  await pass(3 * WORD);
+  expect(parts.talk.prompts.at(-1)).toEqual({
+    system: 'be kind',
+    language: 'de',
+    messages: [
+      { role: 'user', content: 'first of many' },
+      { role: 'assistant', content: 'echo first…' },
+      { role: 'user', content: 'second' },
+    ],
+  });
+});
+
+test('a provider that fails: error, degraded with its reason, the turn failed; the next prompt is answered', async () => {
+  const { session, pass, of, states } = open();
+  session.prompt({ text: 'good FAIL', mode: 'say' });
+  await pass(2 * WORD);
+  expect(of('error')).toEqual([{ code: 'provider_failed', message: 'The voice provider failed.' }]);
+  expect(of('turn')).toMatchObject([{ outcome: 'failed', spoken: 'good' }]);
+  expect(session.info()).toMatchObject({ state: 'degraded', reason: 'The voice provider failed.' });
+  await pass(6_000);
+  expect(session.state).toEqual({ state: 'idle' });
+  session.prompt({ text: 'FAIL', mode: 'say' });
+  session.prompt({ text: 'fine', mode: 'say' });
+  await pass(3 * WORD);
+  expect(states().slice(-5)).toEqual(['thinking', 'degraded', 'thinking', 'speaking', 'idle']);
+});
+
+test('a greeting waits for somebody to hear it, but not for ever; then prompts follow it', async () => {
+  const { session, pass, of } = open({ greeting: 'hello' });
+  session.prompt({ text: 'after', mode: 'say' });
+  await pass(4 * WORD);
+  expect(of('turn')).toEqual([]);
+  session.audience();
+  await pass(3 * WORD);
+  expect(of('turn').map(({ spoken }) => spoken)).toEqual(['hello', 'after']);
+  const lonely = open({ greeting: 'anyone' });
+  await lonely.pass(6_000);
+  expect(lonely.of('turn')).toMatchObject([{ outcome: 'done', spoken: 'anyone' }]);
+});
+
+test('nobody there and nothing happening for the timeout: time to close; a viewer or speech keeps it', async () => {
+  const { session, pass, parts } = open({}, 1_000);
+  parts.counts.whep = 1;
+  await pass(5_000);
+  expect(session.tick()).toBe(false);
+  expect(session.state.state).toBe('listening');
+  parts.counts.whep = 0;
+  await pass(999);
+  expect(session.tick()).toBe(false);
+  await pass(1);
+  expect(session.tick()).toBe(true);
+});
+
+test('drain lets the clause on air end, ends what waits and closes the playlist; closing then refuses prompts', async () => {
+  const { session, pass, of, parts, states } = open();
+  session.prompt({ text: 'a b c d', mode: 'say' });
+  session.prompt({ text: 'waiting', mode: 'say' });
+  await pass(1.5 * WORD);
+  const drained = session.drain();
+  expect(() => session.prompt({ text: 'late', mode: 'say' })).toThrow(/takes no more prompts/);
+  await pass(WORD);
+  await drained;
+  expect(of('turn').map(({ outcome, spoken }) => [outcome, spoken])).toEqual([
+    ['interrupted', ''],
+    ['interrupted', 'a b'],
+  ]);
+  expect(parts.hls.finished).toBe(true);
+  await Promise.all([session.close('stop'), session.close('again')]);
+  expect(states().at(-1)).toBe('closed');
+  expect(parts.closed).toEqual(['stop']);
+  expect(() => session.prompt({ text: 'late', mode: 'say' })).toThrow(/over/);
+});
+
+test('close while speaking: the turn ends as interrupted, then closed, then nothing', async () => {
+  const { session, pass, events, metrics } = open();
+  session.prompt({ text: 'a b c', mode: 'say' });
+  await pass(1.5 * WORD);
+  await session.close('ended');
+  expect(events.slice(-2).map(({ name }) => name)).toEqual(['turn', 'state']);
+  expect(events.at(-1)?.payload).toEqual({ state: 'closed', reason: 'ended' });
+  const count = events.length;
+  await pass(10_000);
+  expect(events).toHaveLength(count);
+  expect(await metrics.registry.metrics()).not.toMatch(/^sessions\{.*\} [^0]/m);
+});
+
+test('whatever happens, the state follows the table and every prompt ends as exactly one turn', async () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('prompt' as const), text: fc.constantFrom('a', 'a b c', 'FAIL', 'a FAIL') }),
+    fc.record({ kind: fc.constantFrom('interrupt' as const, 'enter' as const, 'leave' as const) }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(1, 50, 200, 2_000, 6_000) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+      const { session, pass, of, states, lines } = open();
+      const asked: string[] = [];
+      const inside: (() => void)[] = [];
+      for (const step of steps) {
+        if (step.kind === 'prompt') {
+          try {
+            asked.push(session.prompt({ text: step.text, mode: 'say' }));
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'too_many_prompts' });
+          }
+        } else if (step.kind === 'wait') await pass(step.ms);
+        else if (step.kind === 'interrupt') session.interrupt();
+        else if (step.kind === 'enter') inside.push(session.enter());
+        else inside.pop()?.();
+      }
+      await session.close('end of test');
+      const seen: SessionState[] = ['idle', ...states()];
+      for (const [at, to] of seen.entries()) {
+        const from = seen[at - 1];
+        if (from !== undefined && from !== to) expect(mayGo(from, to)).toBe(true);
+      }
+      expect(lines.filter((line) => line.includes('state change refused'))).toEqual([]);
+      expect(seen.at(-1)).toBe('closed');
+      expect(
+        of('turn')
+          .map(({ utteranceId }) => utteranceId as string)
+          .sort(),
+      ).toEqual(asked.sort());
+    }),
+    { numRuns: 60 },
+  );
+});

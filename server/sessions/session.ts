@@ -1,0 +1,242 @@
+import { EventEmitter } from 'node:events';
+import { sleep, type Clock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
+import { Lifetime } from '#base/lifetime.ts';
+import type { Log } from '#base/log.ts';
+import type { CreateSession, PromptBody, SessionInfo, SessionState, Turn } from '#protocol/http.ts';
+import type { EventName, EventOf, StateEvent, TurnEvent } from '#protocol/signalling.ts';
+import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { History } from './history.ts';
+import type { SessionParts } from './ports.ts';
+import { isBusy, mayGo } from './states.ts';
+import { Turns } from './turns.ts';
+
+/** One event as clients get it. */
+export type SessionEvent = { [Name in EventName]: { readonly name: Name; readonly payload: EventOf<Name> } }[EventName];
+
+export type SessionEvents = {
+  event: [SessionEvent];
+  /** Nothing follows. */
+  close: [reason: string];
+};
+
+export interface SessionOptions {
+  readonly id: string;
+  readonly request: CreateSession;
+  readonly parts: SessionParts;
+  readonly history: History;
+  /** ms without viewer, prompt or speech until the session closes itself. */
+  readonly idleTimeout: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+const DEFAULT_SYSTEM =
+  'You are a friendly talking avatar. You are heard, not read: answer in a few short spoken sentences, without markup, lists or emoji.';
+/** How long a failure stays visible as the session's state, ms. */
+const DEGRADED_FOR = 5_000;
+/** A greeting waits so long for somebody to hear it, ms. */
+const GREETING_HOLD = 5_000;
+/** A clause on air may take so long to end when the server stops, ms. */
+const DRAIN_DEADLINE = 6_000;
+
+/** One conversation with one avatar: its state, turns and parts. */
+export class Session extends EventEmitter<SessionEvents> {
+  readonly id: string;
+  readonly createdAt: number;
+  readonly parts: SessionParts;
+  readonly #options: SessionOptions;
+  readonly #life = new Lifetime();
+  readonly #turns: Turns;
+  readonly #heard = new AbortController();
+  #state: StateEvent = { state: 'idle' };
+  #timings: TurnEvent['stages'] = {};
+  #listeners = 0;
+  #activeAt: number;
+  #cancelDegraded: () => void = () => undefined;
+
+  private constructor(options: SessionOptions) {
+    super();
+    this.setMaxListeners(0);
+    const { id, clock, request, parts } = options;
+    this.id = id;
+    this.parts = parts;
+    this.createdAt = clock.wall();
+    this.#options = options;
+    this.#activeAt = clock.now();
+    this.#turns = new Turns(
+      {
+        ...options,
+        sessionId: id,
+        stage: parts.stage,
+        talk: parts.talk,
+        system: request.systemPrompt ?? DEFAULT_SYSTEM,
+        language: request.language ?? 'en',
+        voice: request.voice,
+      },
+      {
+        begun: (utteranceId) => this.#go({ state: 'thinking', utteranceId }),
+        ended: (turn) => this.#turnEnded(turn),
+        failed: (error) => this.#degrade(error),
+        resting: () => this.#settle(),
+      },
+    );
+  }
+
+  /** Takes the parts over: they are closed with the session. */
+  static open(options: SessionOptions): Session {
+    const session = new Session(options);
+    const { request, history, metrics, clock, parts } = options;
+    metrics.sessions.inc({ state: 'idle' });
+    session.#life.defer(() => history.forget(session.id));
+    session.#life.defer((reason) => parts.close(reason));
+    session.#life.defer((reason) => session.#leave(reason));
+    session.#life.defer(() => session.#turns.close());
+    parts.stage.on('air', (air) => session.#onAir(air));
+    parts.stage.on('clause', (clause) => session.#caption(clause));
+    parts.hls.on('segment', (segment) => session.#emit('segment_published', segment));
+    if (request.greeting !== undefined) {
+      const hold = request.hls === 'always' ? Promise.resolve() : sleep(clock, GREETING_HOLD, session.#heard.signal);
+      session.#turns.add('greeting', request.greeting, hold);
+    }
+    return session;
+  }
+
+  get state(): StateEvent {
+    return this.#state;
+  }
+
+  /** Queues a prompt and returns its utterance's id. Throws AvatarError `too_many_prompts`, `session_closed`. */
+  prompt({ text, mode }: PromptBody): string {
+    if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
+    this.#activeAt = this.#options.clock.now();
+    return this.#turns.add(mode, text);
+  }
+
+  /** Silence now; what was waiting is forgotten. */
+  interrupt(): void {
+    this.#activeAt = this.#options.clock.now();
+    this.#turns.interrupt();
+  }
+
+  /** Somebody who listens has come; call the answer when they go. */
+  enter(): () => void {
+    let inside = true;
+    this.#listeners += 1;
+    this.tick();
+    return () => {
+      if (inside) this.#listeners -= 1;
+      inside = false;
+      this.tick();
+    };
+  }
+
+  /** Somebody receives media: a greeting need not wait any longer. */
+  audience(): void {
+    this.#heard.abort();
+  }
+
+  transcript(): Promise<readonly Turn[]> {
+    return this.#options.history.turns(this.id);
+  }
+
+  info(): SessionInfo {
+    const { avatar, viewers, hls } = this.parts;
+    const { state, reason } = this.#state;
+    const shown = reason === undefined ? {} : { reason };
+    const counts = { ...viewers.counts, hls: hls.viewers };
+    return {
+      id: this.id,
+      avatar: avatar.id,
+      state,
+      ...shown,
+      createdAt: this.createdAt,
+      viewers: counts,
+      timings: this.#timings,
+    };
+  }
+
+  /** To be called about each second: follows who is there. True once nothing has happened for too long. */
+  tick(): boolean {
+    if (this.#life.state !== 'open') return false;
+    const { clock, idleTimeout } = this.#options;
+    const { counts } = this.parts.viewers;
+    if (counts.whep + this.parts.hls.viewers > 0) this.audience();
+    if (this.#state.state === 'idle' || this.#state.state === 'listening') this.#settle();
+    if (this.#present || isBusy(this.#state.state)) this.#activeAt = clock.now();
+    return clock.now() - this.#activeAt >= idleTimeout;
+  }
+
+  /** Lets the clause on air end and closes the HLS playlist; takes no more prompts. */
+  async drain(): Promise<void> {
+    const late = sleep(this.#options.clock, DRAIN_DEADLINE, this.#life.signal);
+    await Promise.race([this.#turns.drain().then(() => this.parts.hls.finish()), late]);
+  }
+
+  /** Idempotent: silence, state `closed` to all who listen, then all parts end. */
+  close(reason: string): Promise<void> {
+    return this.#life.close(reason);
+  }
+
+  get #present(): boolean {
+    const { webrtc, whep } = this.parts.viewers.counts;
+    return this.#listeners + webrtc + whep + this.parts.hls.viewers > 0;
+  }
+
+  #settle(): void {
+    if (this.#state.state === 'degraded' || this.#life.state !== 'open') return;
+    const state = this.#present ? 'listening' : 'idle';
+    if (this.#state.state !== state) this.#go({ state });
+  }
+
+  #onAir({ state, etaMs, utteranceId }: StageEvents['air'][0]): void {
+    if (state === 'idle' || utteranceId === undefined || utteranceId !== this.#turns.current) return;
+    if (state === 'speaking') this.#turns.onAir(utteranceId);
+    this.#go({ state, utteranceId, ...(etaMs === undefined ? {} : { etaMs: Math.round(etaMs) }) });
+  }
+
+  #caption({ utteranceId, clause, startFrame, endFrame }: ClauseOnAir): void {
+    this.#emit('caption', { utteranceId, clause: clause.index, text: clause.text, start: startFrame, end: endFrame });
+  }
+
+  #turnEnded(turn: TurnEvent): void {
+    this.#activeAt = this.#options.clock.now();
+    if (Object.keys(turn.stages).length > 1) this.#timings = turn.stages;
+    this.#emit('turn', turn);
+  }
+
+  #degrade(error: AvatarError): void {
+    this.#emit('error', { code: error.code, message: error.message });
+    this.#go({ state: 'degraded', reason: error.message });
+    const { clock } = this.#options;
+    this.#cancelDegraded = clock.at(clock.now() + DEGRADED_FOR, () => {
+      if (this.#state.state === 'degraded') this.#go({ state: this.#present ? 'listening' : 'idle' });
+    });
+  }
+
+  #leave(reason: string): void {
+    this.#cancelDegraded();
+    this.#heard.abort();
+    this.#go({ state: 'closed', reason });
+    this.emit('close', reason);
+  }
+
+  /** The one place where the state changes. Saying the same state again with news is no transition. */
+  #go(next: StateEvent): void {
+    const from: SessionState = this.#state.state;
+    if (from !== next.state) {
+      if (!mayGo(from, next.state)) return this.#options.log.error({ from, to: next.state }, 'state change refused');
+      this.#options.metrics.sessions.dec({ state: from });
+      if (next.state !== 'closed') this.#options.metrics.sessions.inc({ state: next.state });
+      if (from === 'degraded') this.#cancelDegraded();
+    }
+    this.#state = next;
+    this.#emit('state', next);
+  }
+
+  #emit<Name extends EventName>(name: Name, payload: EventOf<Name>): void {
+    this.emit('event', { name, payload } as SessionEvent);
+  }
+}
