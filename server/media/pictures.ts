@@ -1,0 +1,156 @@
+import { FPS, TICKS_PER_FRAME, type AvFrame, type Packet, type VideoFrame } from '#base/media.ts';
+import type { Log } from '#base/log.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+import { stampFrameNumber } from './barcode.ts';
+import { VideoEncoder } from './encoder.ts';
+import { IdleFace, type IdleSource } from './idle-face.ts';
+import { Seam } from './seam.ts';
+
+/** A keyframe on request at most every 200 ms. */
+const KEYFRAME_GAP = 5;
+/** Pictures being composed or encoded at once; more means that the machine can't keep up. */
+const MAX_PENDING = 3;
+
+export interface PicturesOptions {
+  readonly idle: IdleSource;
+  /** Draw each frame's number into it (the test card). */
+  readonly stamped: boolean;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  emit(packet: Packet): void;
+}
+
+/**
+ * Turns released frames into H.264 packets, in order: stored packets while nobody speaks, the one live encoder otherwise. Live and stored meet
+ * at an IDR: live starts with one, stored takes over at the next whole second.
+ */
+export class Pictures {
+  mode: 'stored' | 'live' = 'stored';
+  /** While true there is a keyframe at each whole second (HLS cuts there). */
+  gridded = false;
+  readonly #options: PicturesOptions;
+  readonly #idle: IdleFace;
+  readonly #seam: Seam;
+  #encoder: Promise<VideoEncoder> | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #pending = 0;
+  #keyframeWanted = true;
+  #lastKeyframe = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(options: PicturesOptions) {
+    this.#options = options;
+    this.#idle = new IdleFace(options.idle);
+    this.#seam = new Seam(this.#idle, options.metrics);
+  }
+
+  /** The idle loop's frame on air at stage frame `frame`, if nobody speaks then. */
+  idleFrame(frame: number): number {
+    return this.#idle.index(frame);
+  }
+
+  requestKeyframe(): void {
+    this.#keyframeWanted = true;
+  }
+
+  /** Gets ready for a switch that happens at stage frame `frame`. */
+  turning(frame: number, to: 'speech' | 'idle', last: AvFrame | undefined): void {
+    this.#seam.turn(frame, to, last?.picture);
+    void this.#open();
+  }
+
+  release(frame: number, spoken: AvFrame | undefined, overdue: boolean): void {
+    if (!spoken && this.#storedTakes(frame)) return this.#releaseStored(frame);
+    const picture = spoken?.picture;
+    const late = spoken !== undefined && !picture;
+    if (late || overdue || this.#pending >= MAX_PENDING) {
+      if (spoken) this.#options.metrics.playoutLateFrames.inc();
+      return;
+    }
+    this.#releaseLive(frame, picture);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#work;
+    this.#seam.release();
+    await (await this.#encoder)?.close();
+  }
+
+  /** Stored packets go on while nobody needs a keyframe in between, and take over from live ones at a whole second. */
+  #storedTakes(frame: number): boolean {
+    if (this.#seam.fading(frame) || !this.#options.idle.packet(this.#idle.index(frame))) return false;
+    if (frame % FPS === 0) return true;
+    return this.mode === 'stored' && !this.#keyframeDue(frame);
+  }
+
+  #keyframeDue(frame: number): boolean {
+    return this.#keyframeWanted && frame - this.#lastKeyframe >= KEYFRAME_GAP;
+  }
+
+  #releaseStored(frame: number): void {
+    const packet = this.#options.idle.packet(this.#idle.index(frame));
+    if (!packet) return;
+    if (packet.keyframe) this.#keyframe(frame);
+    const leavesLive = this.mode === 'live';
+    this.mode = 'stored';
+    this.#enqueue(async () => {
+      this.#emit(frame, packet);
+      if (leavesLive) await this.#closeEncoder();
+    });
+  }
+
+  #releaseLive(frame: number, spoken: VideoFrame | undefined): void {
+    const keyframe = this.mode === 'stored' || this.#keyframeDue(frame) || (this.gridded && frame % FPS === 0);
+    if (keyframe) this.#keyframe(frame);
+    this.mode = 'live';
+    if (!spoken) this.#idle.prepare(frame);
+    this.#enqueue(async () => {
+      const picture = this.#stamp(frame, await this.#seam.compose(frame, spoken));
+      const encoder = await this.#open();
+      this.#emit(frame, await encoder.encode(picture, frame * TICKS_PER_FRAME, keyframe));
+    });
+  }
+
+  #keyframe(frame: number): void {
+    this.#lastKeyframe = frame;
+    this.#keyframeWanted = false;
+  }
+
+  #stamp(frame: number, picture: VideoFrame): VideoFrame {
+    if (!this.#options.stamped) return picture;
+    const copy = { ...picture, data: picture.data.slice() };
+    stampFrameNumber(copy, frame);
+    return copy;
+  }
+
+  #emit(frame: number, { data, keyframe }: { data: Uint8Array; keyframe: boolean }): void {
+    if (!this.#closed) this.#options.emit({ kind: 'video', data, keyframe, ticks: frame * TICKS_PER_FRAME });
+  }
+
+  #open(): Promise<VideoEncoder> {
+    this.#encoder ??= VideoEncoder.open(this.#options.idle.size);
+    return this.#encoder;
+  }
+
+  /** The encoder is let go while stored packets are on air, unless a switch back is already prepared. */
+  async #closeEncoder(): Promise<void> {
+    if (this.mode === 'live') return;
+    const encoder = this.#encoder;
+    this.#encoder = undefined;
+    this.#seam.release();
+    await (await encoder)?.close();
+  }
+
+  /** Work runs one after the other. A picture that fails is lost, and the next one starts anew with a keyframe. */
+  #enqueue(job: () => Promise<void>): void {
+    this.#pending += 1;
+    this.#work = this.#work
+      .then(() => (this.#closed ? undefined : job()))
+      .catch((error: unknown) => {
+        this.#keyframeWanted = true;
+        this.#options.log.error({ err: error }, 'a picture was lost');
+      })
+      .finally(() => (this.#pending -= 1));
+  }
+}

@@ -1,0 +1,86 @@
+import type { VideoFrame } from '#base/media.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { IdleFace } from './idle-face.ts';
+import { difference, thumbnail } from './thumbnails.ts';
+
+/** Length of a cross-fade, frames. */
+const FADE = 5;
+
+/** Joins idle and speech: decides what each live picture looks like around a switch, and measures how visible the switch was. */
+export class Seam {
+  readonly #idle: IdleFace;
+  readonly #metrics: Metrics;
+  #to: 'speech' | 'idle' = 'idle';
+  #start = Number.NEGATIVE_INFINITY;
+  #last: VideoFrame | undefined;
+  #before: Uint8Array | undefined;
+  #worst = 0;
+  #speechMotion = 0;
+
+  constructor(idle: IdleFace, metrics: Metrics) {
+    this.#idle = idle;
+    this.#metrics = metrics;
+  }
+
+  /** From stage frame `frame` on, `to` is on air; `last` is the picture idle takes over from. */
+  turn(frame: number, to: 'speech' | 'idle', last: VideoFrame | undefined): void {
+    if (to === 'idle' && last) this.#idle.align(frame, last);
+    this.#idle.prepare(frame);
+    this.#to = to;
+    this.#start = frame;
+    this.#last = last;
+    this.#worst = 0;
+  }
+
+  /** True while frame `frame` is part of a cross-fade, which only the live encoder can draw. */
+  fading(frame: number): boolean {
+    return frame >= this.#start && frame < this.#start + FADE;
+  }
+
+  /** The picture of stage frame `frame`: spoken, idle, or in between. */
+  async compose(frame: number, spoken: VideoFrame | undefined): Promise<VideoFrame> {
+    const fading = this.fading(frame);
+    const weight = (frame - this.#start + 1) / (FADE + 1);
+    if (spoken) {
+      if (!fading || this.#to !== 'speech') return this.#measure(frame, spoken, true);
+      const idle = await this.#idle.picture(frame);
+      this.#before ??= thumbnail(idle);
+      return this.#measure(frame, mix(idle, spoken, weight), true);
+    }
+    const idle = await this.#idle.picture(frame);
+    const from = fading && this.#to === 'idle' ? this.#last : undefined;
+    return this.#measure(frame, from ? mix(from, idle, weight) : idle, false);
+  }
+
+  /** Called when stored packets take over: nothing of the seam is needed any more. */
+  release(): void {
+    this.#last = undefined;
+    this.#before = undefined;
+    this.#idle.release();
+  }
+
+  /** Relates each step between shown pictures to the usual motion; the worst one of a cross-fade is its seam error. */
+  #measure(frame: number, shown: VideoFrame, speech: boolean): VideoFrame {
+    const now = thumbnail(shown);
+    const step = this.#before ? difference(this.#before, now) : 0;
+    this.#before = now;
+    const since = frame - this.#start;
+    if (since >= 0 && since <= FADE) {
+      const usual = Math.max(this.#idle.source.motion, this.#speechMotion, Number.EPSILON);
+      this.#worst = Math.max(this.#worst, step / usual);
+      if (since === FADE)
+        this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, this.#worst);
+    } else if (speech) this.#speechMotion += 0.05 * (step - this.#speechMotion);
+    return shown;
+  }
+}
+
+function mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
+  const share = Math.round(weight * 256);
+  const rest = 256 - share;
+  const data = new Uint8Array(to.data.length);
+  const a = from.data;
+  const b = to.data;
+  for (let i = 0; i < data.length; i += 1) data[i] = ((a[i] as number) * rest + (b[i] as number) * share) >> 8;
+  return { width: to.width, height: to.height, data };
+}

@@ -1,0 +1,138 @@
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sleep as sleepOn, systemClock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { TICKS_PER_FRAME, i420Bytes, type AvFrame, type Packet, type VideoFrame } from '#base/media.ts';
+import { Outlook } from '#base/outlook.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
+import { IdleLoop } from './idle-loop.ts';
+import { parseRtp } from './rtp.ts';
+import { Stage } from './stage.ts';
+import type { Speech } from './types.ts';
+
+const SIZE = { width: 128, height: 128 };
+const sleep = (ms: number): Promise<void> => sleepOn(systemClock, ms);
+
+/** A grey picture with a bright bar at `phase` (0–1) of its width. */
+function bar(phase: number, level = 200): VideoFrame {
+  const data = new Uint8Array(i420Bytes(SIZE)).fill(128);
+  const at = Math.round(phase * (SIZE.width - 16));
+  for (let y = 0; y < SIZE.height; y += 1) data.fill(level, y * SIZE.width + at, y * SIZE.width + at + 16);
+  return { ...SIZE, data };
+}
+
+/** Two seconds, the bar going there and back. */
+async function* idlePictures(): AsyncGenerator<VideoFrame> {
+  for (let i = 0; i < 50; i += 1) yield await Promise.resolve(bar(0.5 - 0.5 * Math.cos((2 * Math.PI * i) / 50)));
+}
+
+function speech(frames: number): Speech {
+  const outlook = new Outlook(0.1);
+  outlook.hear(frames * TICKS_PER_FRAME, true);
+  outlook.draw(frames);
+  outlook.ended = true;
+  async function* read(): AsyncGenerator<AvFrame> {
+    for (let frame = 0; frame < frames; frame += 1) {
+      const sound = Int16Array.from({ length: TICKS_PER_FRAME }, (_, i) => 8_000 * Math.sin((2 * Math.PI * 440 * i) / 48_000));
+      const clause = { index: 0, text: 'A clause.' };
+      yield await Promise.resolve({
+        frame,
+        sound,
+        clause,
+        startOfClause: frame === 0,
+        endOfClause: frame === frames - 1,
+        picture: bar((frame % 25) / 25, 230),
+      });
+    }
+  }
+  return { utteranceId: 'u', frames: read(), outlook };
+}
+
+describe('stage', () => {
+  let loop: IdleLoop;
+  let stage: Stage;
+  let requestKeyframe: () => void = () => undefined;
+  const metrics = createMetrics();
+  const rtp: Uint8Array[] = [];
+
+  beforeEach(async () => {
+    rtp.length = 0;
+    loop = await IdleLoop.build(idlePictures(), SIZE, new AbortController().signal);
+    stage = Stage.create({
+      idle: loop,
+      producers: {
+        videoSsrc: 1,
+        audioSsrc: 2,
+        sendVideo: (packets) => rtp.push(...packets),
+        sendAudio: (packet) => rtp.push(packet),
+        onKeyframeRequest: (callback) => (requestKeyframe = callback),
+      },
+      stamped: false,
+      clock: systemClock,
+      log: silentLog,
+      metrics,
+    });
+  });
+  afterEach(async () => {
+    await stage.close('test over');
+    await loop.close();
+  });
+
+  it('joins stored and live packets into one stream that decodes without an error, picture for picture', async () => {
+    const packets: Packet[] = [];
+    stage.subscribe({ write: (packet) => packets.push(packet) });
+    await sleep(1_200);
+    const report = await stage.play(speech(40));
+    expect(report).toMatchObject({ outcome: 'done', spoken: [{ complete: true }] });
+    await sleep(2_200);
+    const video = packets.filter((packet) => packet.kind === 'video');
+    const first = video.findIndex((packet) => packet.keyframe);
+    const stream = video.slice(first);
+    expect(stream.length).toBeGreaterThan(90);
+    stream.slice(1).forEach((packet, i) => expect(packet.ticks).toBeGreaterThan(stream[i]?.ticks ?? 0));
+    for (const packet of stream) if (packet.ticks % 48_000 === 0) expect(packet.keyframe).toBe(true);
+    const h264 = Buffer.concat(stream.map((packet) => packet.data));
+    const { stdout, stderr } = await execa('ffmpeg', ['-v', 'error', '-f', 'h264', '-i', 'pipe:0', '-f', 'rawvideo', 'pipe:1'], {
+      input: h264,
+      encoding: 'buffer',
+    });
+    expect(Buffer.from(stderr).toString()).toBe('');
+    expect(stdout.length / i420Bytes(SIZE)).toBe(stream.length);
+    const stored = new Set(Array.from({ length: loop.frames }, (_, i) => loop.packet(i).data));
+    const kinds = stream.map((packet) => (stored.has(packet.data) ? 's' : 'l')).join('');
+    expect(kinds).toMatch(/^s*l{40,}s+$/);
+    const seams = await metrics.seamError.get();
+    expect(seams.values.filter((value) => value.metricName === 'seam_error_count').map((value) => value.value)).toEqual([1, 1]);
+  });
+
+  it('answers a keyframe request in the middle of a stored second, then goes back to stored packets', async () => {
+    const packets: Packet[] = [];
+    stage.subscribe({ write: (packet) => packets.push(packet) });
+    await sleep(1_100);
+    // Somewhere well inside a second, and not within 200 ms of its own keyframe.
+    while (stage.status().frame % 25 !== 9) await sleep(5);
+    requestKeyframe();
+    requestKeyframe();
+    const asked = stage.status().frame;
+    await sleep(1_500);
+    const keyframes = packets
+      .filter((packet) => packet.kind === 'video' && packet.keyframe)
+      .map((packet) => packet.ticks / TICKS_PER_FRAME);
+    const answers = keyframes.filter((frame) => frame > asked && frame % 25 !== 0);
+    expect(answers).toHaveLength(1);
+    expect((answers[0] ?? 0) - asked).toBeLessThanOrEqual(3);
+    const stored = new Set(Array.from({ length: loop.frames }, (_, i) => loop.packet(i).data));
+    expect(stored.has(packets.filter((packet) => packet.kind === 'video').at(-1)?.data ?? new Uint8Array())).toBe(true);
+  });
+
+  it('stamps sound and picture of an instant from one clock', async () => {
+    await stage.play(speech(10));
+    await sleep(100);
+    const headers = rtp.map((packet) => parseRtp(packet));
+    const video = headers.filter((header) => header?.ssrc === 1).map((header) => ((header?.timestamp ?? 0) * 8) / 15);
+    const audio = headers.filter((header) => header?.ssrc === 2).map((header) => header?.timestamp ?? 0);
+    expect(audio.length).toBeGreaterThan(20);
+    audio.slice(1).forEach((timestamp, i) => expect(timestamp - (audio[i] ?? 0)).toBe(960));
+    for (const ticks of video) expect(ticks % TICKS_PER_FRAME).toBe(0);
+  });
+});

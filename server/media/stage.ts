@@ -1,0 +1,145 @@
+import { EventEmitter } from 'node:events';
+import type { Clock } from '#base/clock.ts';
+import { Lifetime } from '#base/lifetime.ts';
+import type { Log } from '#base/log.ts';
+import { FPS, TICKS_PER_MS, type Packet } from '#base/media.ts';
+import type { StageStatus } from '#protocol/http.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+import { AUDIO_PAYLOAD_TYPE, PLAYOUT_DELAY_ID, VIDEO_PAYLOAD_TYPE } from './codecs.ts';
+import type { IdleSource } from './idle-face.ts';
+import { OpusEncoder, silentPacket } from './opus.ts';
+import { Pictures } from './pictures.ts';
+import { Playout } from './playout.ts';
+import type { StageProducers } from './producers.ts';
+import { H264Packetizer, OpusPacketizer } from './rtp.ts';
+import type { PacketSink, Speech, SpeechReport, StageEvents } from './types.ts';
+
+/** The voice is handed over so much before its picture, so that both meet at the viewer (docs/adr). */
+export const LEAD_MS = 50;
+
+export interface StageOptions {
+  readonly idle: IdleSource;
+  readonly producers: Pick<StageProducers, 'videoSsrc' | 'audioSsrc' | 'sendVideo' | 'sendAudio' | 'onKeyframeRequest'>;
+  readonly stamped: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** All media of one session: playout, the one encode, and the packets that leave for WebRTC and for whoever subscribes. */
+export class Stage extends EventEmitter<StageEvents> {
+  readonly #options: StageOptions;
+  readonly #life = new Lifetime();
+  readonly #playout: Playout;
+  readonly #pictures: Pictures;
+  readonly #video: H264Packetizer;
+  readonly #audio: OpusPacketizer;
+  readonly #sinks = new Set<PacketSink>();
+  #opus: OpusEncoder | undefined;
+  #talking = false;
+
+  private constructor(options: StageOptions) {
+    super();
+    const { producers, metrics, clock, log } = options;
+    this.#options = options;
+    this.#video = new H264Packetizer({
+      payloadType: VIDEO_PAYLOAD_TYPE,
+      ssrc: producers.videoSsrc,
+      playoutDelayId: PLAYOUT_DELAY_ID,
+    });
+    this.#audio = new OpusPacketizer({ payloadType: AUDIO_PAYLOAD_TYPE, ssrc: producers.audioSsrc });
+    this.#pictures = new Pictures({
+      idle: options.idle,
+      stamped: options.stamped,
+      metrics,
+      log,
+      emit: (packet) => this.#sendVideo(packet),
+    });
+    this.#playout = new Playout(
+      { clock, metrics, leadMs: LEAD_MS },
+      {
+        sound: (ticks, samples) => this.#sendAudio(ticks, samples),
+        picture: (frame, spoken, overdue) => this.#pictures.release(frame, spoken, overdue),
+        turning: (frame, to, last) => this.#pictures.turning(frame, to, last),
+        clause: (clause) => this.emit('clause', clause),
+        air: (event) => this.emit('air', event),
+      },
+    );
+  }
+
+  /** On air, idle, from the moment it is returned. */
+  static create(options: StageOptions): Stage {
+    const stage = new Stage(options);
+    stage.#life.defer(() => stage.#opus?.close());
+    stage.#life.defer(() => stage.#pictures.close());
+    stage.#life.defer(() => stage.#playout.close());
+    options.producers.onKeyframeRequest(() => stage.#pictures.requestKeyframe());
+    stage.#playout.start();
+    return stage;
+  }
+
+  /** Puts an utterance on air; one at a time. Resolves when it is off air. */
+  play(speech: Speech): Promise<SpeechReport> {
+    return this.#playout.play(speech);
+  }
+
+  /** Silent now. What was on air is thrown away. */
+  cut(): void {
+    this.#playout.cut();
+  }
+
+  /** Lets the present clause end, then goes idle. */
+  drain(): void {
+    this.#playout.drain();
+  }
+
+  /** The idle loop's frame that will be on air `ms` from now, so that a renderer goes on from that pose. */
+  idleFrameIn(ms: number): number {
+    return this.#pictures.idleFrame(this.#playout.undecided + Math.round((ms * FPS) / 1_000));
+  }
+
+  status(): StageStatus {
+    const { width, height } = this.#options.idle.size;
+    const { epochMs, frame, speaking } = this.#playout;
+    return { fps: FPS, size: { width, height }, epochMs, frame, state: speaking ? 'speaking' : 'idle' };
+  }
+
+  /** Sends every packet to `sink` as well, from a keyframe on, with a keyframe each second. Returns the way out. */
+  subscribe(sink: PacketSink): () => void {
+    this.#sinks.add(sink);
+    this.#pictures.gridded = true;
+    this.#pictures.requestKeyframe();
+    return () => {
+      this.#sinks.delete(sink);
+      this.#pictures.gridded = this.#sinks.size > 0;
+    };
+  }
+
+  close(reason: string): Promise<void> {
+    return this.#life.close(reason);
+  }
+
+  #sendVideo(packet: Packet): void {
+    this.#options.producers.sendVideo(this.#video.packetize(packet.data, packet.ticks));
+    this.#fanOut(packet);
+    this.#options.metrics.avOffsetMs.set(this.#handOverDelay(packet.ticks) - LEAD_MS);
+  }
+
+  #sendAudio(ticks: number, samples: Int16Array | undefined): void {
+    if (samples) this.#opus ??= OpusEncoder.create();
+    const data = samples && this.#opus ? this.#opus.encode(samples) : silentPacket();
+    const talkspurt = samples !== undefined && !this.#talking;
+    this.#talking = samples !== undefined;
+    this.#options.producers.sendAudio(this.#audio.packetize(data, ticks, talkspurt));
+    this.#fanOut({ kind: 'audio', data, ticks, keyframe: true });
+  }
+
+  #fanOut(packet: Packet): void {
+    for (const sink of this.#sinks) sink.write(packet);
+  }
+
+  /** How much later than its instant a picture is handed over, ms; sign turned so that a late picture means sound before picture. */
+  #handOverDelay(ticks: number): number {
+    return this.#playout.epochMs + ticks / TICKS_PER_MS - this.#options.clock.wall();
+  }
+}
