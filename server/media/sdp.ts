@@ -95,7 +95,7 @@ export function readFragmentUfrag(fragment: string): string {
   const parsed = sdpTransform.parse(fragment.slice(0, MAX_CHARACTERS));
   const ufrag = [parsed, ...parsed.media].map(({ iceUfrag }) => iceUfrag).find((value) => value !== undefined);
   if (ufrag === undefined) throw invalid('fragment needs a=ice-ufrag and a=ice-pwd');
-  return String(ufrag);
+  return text.parse(ufrag);
 }
 
 const invalid = (expectation: string, cause?: unknown): AvatarError =>
@@ -128,7 +128,7 @@ const receives = ({ port, bundleOnly, protocol, direction }: Media): boolean =>
 function chooseCodec(line: Media): OfferedCodec | undefined {
   const offered = line.payloads.split(' ');
   const candidates = line.rtp
-    .filter(({ payload }) => payload <= 127 && offered.includes(String(payload)))
+    .filter(({ payload }) => isPayloadType(payload) && offered.includes(String(payload)))
     .map(({ payload, codec, rate, encoding }) => ({
       name: [codec.toLowerCase(), rate, encoding].filter((part) => part !== undefined).join('/'),
       payloadType: payload,
@@ -141,6 +141,9 @@ function chooseCodec(line: Media): OfferedCodec | undefined {
     .filter(({ name, parameters }) => name === 'h264/90000' && /(^|;)\s*packetization-mode=1\s*(;|$)/i.test(parameters ?? ''))
     .sort((a, b) => profileRank(a.parameters) - profileRank(b.parameters))[0];
 }
+
+/** With rtcp-mux 64–95 would be taken for RTCP (RFC 5761 §4). */
+const isPayloadType = (number: number): boolean => number <= 63 || (number >= 96 && number <= 127);
 
 /**
  * Constrained baseline (RFC 6184 §8.1) is what we send. It is a subset of baseline, main and high, whose decoders take it too,

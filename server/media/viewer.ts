@@ -147,7 +147,7 @@ export class Viewer extends EventEmitter<ViewerEvents> {
   async resume(ids: readonly string[] = [...this.#consumers.keys()]): Promise<void> {
     const consumers = ids.map((id) => {
       const consumer = this.#consumers.get(id);
-      if (!consumer) throw new AvatarError('not_found', `This viewer has no consumer ${id}.`);
+      if (!consumer || consumer.closed) throw new AvatarError('not_found', `This viewer has no consumer ${id}.`);
       return consumer;
     });
     for (const consumer of consumers) await consumer.resume();
