@@ -1,0 +1,68 @@
+import { AvatarError } from '#base/errors.ts';
+
+/** The characters this server comes with. `look` is for the renderer; `voice` suggests one of flite's (slt, kal, rms, awb, kal16). */
+const CATALOGUE = [
+  {
+    id: 'nora',
+    name: 'Nora',
+    voice: 'slt',
+    look: {
+      hair: 'sideComed',
+      rearHair: 'longWavy',
+      eyes: 'happy',
+      eyebrows: 'neutral',
+      clothes: 'turtleNeck',
+      skinColor: 'f1c3a5',
+      hairColor: '724133',
+      clothesColor: '1f6f78',
+      backdrop: ['f7e7d7', 'd9b99f'],
+    },
+  },
+  {
+    id: 'theo',
+    name: 'Theo',
+    voice: 'rms',
+    look: {
+      hair: 'undercut',
+      eyes: 'happy',
+      eyebrows: 'neutral',
+      beard: 'chin',
+      clothes: 'shirt',
+      skinColor: 'a36b4f',
+      hairColor: '2c1b18',
+      clothesColor: '23407a',
+      backdrop: ['dfeaf2', '9db7cc'],
+    },
+  },
+  {
+    id: 'ida',
+    name: 'Ida',
+    voice: 'slt',
+    look: {
+      hair: 'sideComed',
+      rearHair: 'shoulderHigh',
+      eyes: 'wide',
+      eyebrows: 'raised',
+      clothes: 'tShirt',
+      skinColor: 'c68e7a',
+      hairColor: '2c1b18',
+      clothesColor: 'd9822b',
+      backdrop: ['e6efe0', 'a9c2a5'],
+    },
+  },
+] as const;
+
+export type Avatar = (typeof CATALOGUE)[number];
+
+/** Every avatar, the default one first. */
+export const avatars = (): readonly Avatar[] => CATALOGUE;
+
+/** The avatar of that id, or the default one when none is asked for. Throws `avatar_not_found`. */
+export function findAvatar(id: string = CATALOGUE[0].id): Avatar {
+  const found = CATALOGUE.find((avatar) => avatar.id === id);
+  if (found) return found;
+  const allowed = CATALOGUE.map((avatar) => avatar.id);
+  throw new AvatarError('avatar_not_found', `There is no avatar "${id.slice(0, 64)}". Choose one of: ${allowed.join(', ')}.`, {
+    details: { allowed },
+  });
+}

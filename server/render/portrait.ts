@@ -1,0 +1,138 @@
+import type { Clock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
+import { Lifetime } from '#base/lifetime.ts';
+import type { Log } from '#base/log.ts';
+import { MS_PER_FRAME, type DrawnFrame, type Size, type VideoFrame, type Window } from '#base/media.ts';
+import type { Order } from './portrait/face.ts';
+import { Hearing } from './portrait/hearing.ts';
+import type { PortraitAvatar } from './portrait/look.ts';
+import { REST } from './portrait/mouth.ts';
+import { IDLE_FRAMES } from './portrait/pose.ts';
+import { Studio } from './portrait/studio.ts';
+import type { Renderer, RenderRequest } from './renderer.ts';
+import { orAborted, until } from './until.ts';
+
+export type { PortraitAvatar } from './portrait/look.ts';
+
+export interface PortraitOptions {
+  readonly avatars: readonly PortraitAvatar[];
+  /** Default 512×512; sides even. */
+  readonly size?: Size;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+const SIZE: Size = { width: 512, height: 512 };
+/** 160 ms: the first window is answered at once. */
+const FRESH_FRAMES = 4;
+/** What a shape's spectrum looks back on. */
+const OVERLAP_FRAMES = 2;
+/** Pictures drawn per question: small enough that sessions take turns. */
+const BATCH = 5;
+
+/**
+ * The CPU default: a character whose body follows the idle loop and whose mouth follows the voice, drawn on one thread shared by all
+ * sessions. The thread is up and warm when this resolves; rejects with `render_failed` when it can't be started.
+ */
+export async function portraitRenderer({ avatars, size = SIZE, log, clock }: PortraitOptions): Promise<Renderer> {
+  if (avatars.length === 0) throw new AvatarError('render_failed', 'The portrait renderer needs at least one avatar.');
+  const lifetime = new Lifetime();
+  const studio = new Studio({ avatars, size }, log);
+  lifetime.defer(() => studio.close());
+  try {
+    const expectedRtf = await warmUp(studio, avatars, clock);
+    log.info({ size, avatars: avatars.length, rtf: Number(expectedRtf.toFixed(3)) }, 'portrait renderer ready');
+    return new Portrait(studio, lifetime, { avatars, size, expectedRtf });
+  } catch (error) {
+    await lifetime.close('failed to start');
+    throw error;
+  }
+}
+
+/** Gets the first face ready and the code hot, and returns the measured time to draw a second of pictures, s. The other faces follow. */
+async function warmUp(studio: Studio, [first, ...others]: readonly PortraitAvatar[], clock: Clock): Promise<number> {
+  const orders: Order[] = Array.from({ length: BATCH }, (_, frame) => ({
+    idleFrame: frame,
+    mouth: { open: 0.5, wide: 0, teeth: 0 },
+  }));
+  const draw = (avatar: PortraitAvatar | undefined): Promise<unknown> =>
+    avatar ? studio.draw(avatar.id, orders) : Promise.resolve();
+  for (let warm = 0; warm < 3; warm += 1) await draw(first);
+  const start = clock.now();
+  await draw(first);
+  const rtf = (clock.now() - start) / (BATCH * MS_PER_FRAME);
+  // Nobody waits for these; a face that can't be drawn says so to whoever asks for it.
+  for (const avatar of others) draw(avatar).catch(() => undefined);
+  return rtf;
+}
+
+class Portrait implements Renderer {
+  readonly name = 'portrait';
+  readonly stamped = false;
+  readonly geometry: Renderer['geometry'];
+  readonly expectedRtf: number;
+  readonly #studio: Studio;
+  readonly #lifetime: Lifetime;
+  readonly #avatars: ReadonlySet<string>;
+
+  constructor(
+    studio: Studio,
+    lifetime: Lifetime,
+    about: { avatars: readonly PortraitAvatar[]; size: Size; expectedRtf: number },
+  ) {
+    this.#studio = studio;
+    this.#lifetime = lifetime;
+    this.#avatars = new Set(about.avatars.map((avatar) => avatar.id));
+    this.geometry = { ...about.size, freshFrames: FRESH_FRAMES, overlapFrames: OVERLAP_FRAMES };
+    this.expectedRtf = about.expectedRtf;
+  }
+
+  async *render(
+    windows: AsyncIterable<Window>,
+    request: RenderRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<DrawnFrame, void, undefined> {
+    this.#check(request.avatar);
+    const stop = AbortSignal.any([signal, this.#lifetime.signal]);
+    const hearing = new Hearing();
+    for await (const window of until(windows, stop)) {
+      const shapes = hearing.hear(window);
+      const orders = shapes.map((mouth, at) => ({
+        idleFrame: (request.idleFrame + window.startFrame + at) % IDLE_FRAMES,
+        mouth,
+      }));
+      let frame = window.startFrame;
+      for await (const picture of this.#draw(request.avatar, orders, stop)) yield { frame: frame++, picture };
+    }
+  }
+
+  async *idle(avatar: string, signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
+    this.#check(avatar);
+    const orders = Array.from({ length: IDLE_FRAMES }, (_, idleFrame) => ({ idleFrame, mouth: REST }));
+    yield* this.#draw(avatar, orders, AbortSignal.any([signal, this.#lifetime.signal]));
+  }
+
+  close(reason: string): Promise<void> {
+    return this.#lifetime.close(reason);
+  }
+
+  async *#draw(avatar: string, orders: readonly Order[], signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
+    const { width, height } = this.geometry;
+    for (let at = 0; at < orders.length && !signal.aborted; at += BATCH) {
+      const pictures = await orAborted(this.#studio.draw(avatar, orders.slice(at, at + BATCH)), signal);
+      for (const data of pictures ?? []) {
+        if (signal.aborted) return;
+        yield { width, height, data };
+      }
+    }
+  }
+
+  #check(avatar: string): void {
+    if (this.#lifetime.state !== 'open') throw new AvatarError('render_failed', 'The portrait renderer is closed.');
+    if (this.#avatars.has(avatar)) return;
+    const allowed = [...this.#avatars];
+    throw new AvatarError('avatar_not_found', `The portrait renderer has no avatar "${avatar}". It has: ${allowed.join(', ')}.`, {
+      details: { allowed },
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Size } from '#base/media.ts';
+import { Face, type Order } from './face.ts';
+import type { PortraitAvatar } from './look.ts';
+
+/** What the thread is started with. */
+export interface Start {
+  readonly avatars: readonly PortraitAvatar[];
+  readonly size: Size;
+}
+
+/** Pictures to draw, one per order. Answers come in the order of the questions. */
+export interface Question {
+  readonly id: number;
+  readonly avatar: string;
+  readonly orders: readonly Order[];
+}
+
+export type Answer =
+  { readonly id: number; readonly pictures: Uint8Array<ArrayBuffer>[] } | { readonly id: number; readonly failure: unknown };
+
+const { avatars, size } = workerData as Start;
+const port = parentPort;
+if (!port) throw new Error('The portrait thread runs in a worker thread only.');
+
+/** Each face is taken apart once, when it is first asked for. */
+const faces = new Map<string, Promise<Face>>();
+
+function faceOf(id: string): Promise<Face> {
+  const known = faces.get(id);
+  if (known) return known;
+  const avatar = avatars.find((one) => one.id === id);
+  if (!avatar) return Promise.reject(new Error(`The portrait thread has no avatar "${id}".`));
+  const face = Face.create(avatar, size);
+  faces.set(id, face);
+  return face;
+}
+
+port.on('message', ({ id, avatar, orders }: Question) => {
+  faceOf(avatar)
+    .then((face) => orders.map((order) => face.draw(order)))
+    .then(
+      (pictures) =>
+        port.postMessage(
+          { id, pictures } satisfies Answer,
+          pictures.map((picture) => picture.buffer),
+        ),
+      (failure: unknown) => port.postMessage({ id, failure } satisfies Answer),
+    );
+});
