@@ -68,10 +68,10 @@ export default {
       { path: '^server/(llm|tts|stt|render)/', pathNot: `^(${ports.join('|').replaceAll('.', '[.]')})$` },
     ),
     deny(
-      'config-is-for-app',
-      'Settings are handed down: only app.ts and main.ts import config.ts.',
-      { path: '^server/', pathNot: [tests, '^server/(app|main|config)[.]ts$'] },
-      { path: '^server/(config|app|main)[.]ts$' },
+      'assembly-is-on-top',
+      'The files at the top of server/ put it together; what they need is handed down to folders.',
+      { path: '^server/', pathNot: [tests, '^server/[^/]+[.]ts$'] },
+      { path: '^server/[^/]+[.]ts$' },
     ),
     deny(
       'client-not-server',

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, globSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { readText } from '../setup/cache.mjs';
+import { buildPage } from '../setup/page.mjs';
+import { run } from '../setup/run.mjs';
+import { endStrays, marked } from './strays.ts';
+import { add, tallyOf, type Tally } from './tally.ts';
+
+/** One heading of a test run. */
+export interface Check {
+  readonly name: string;
+  run(): Promise<Tally>;
+}
+
+const PASSED: Tally = { passed: 1, failed: 0, skipped: 0 };
+const FAILED: Tally = { passed: 0, failed: 1, skipped: 0 };
+
+/** All checks of the checkout at `root`, cheapest first. `filters` narrow the vitest run to matching files. */
+export function checksOf(root: string, filters: readonly string[]): Check[] {
+  const tool = (name: string, command: string, ...args: string[]): Check => ({
+    name,
+    run: async () => ((await run(command, args, { cwd: root })).code === 0 ? PASSED : FAILED),
+  });
+  const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+  const generator = join(root, 'scripts', 'generate.ts');
+  const python = globSync('gpu-render/**/*.py', { cwd: root }).length > 0;
+  return [
+    tool('format', bin('prettier'), '--check', '.'),
+    tool('types', bin('tsc'), '--noEmit'),
+    tool('lint', bin('eslint'), '.'),
+    tool(
+      'import rules',
+      bin('depcruise'),
+      '--config',
+      '.dependency-cruiser.js',
+      'protocol',
+      'server',
+      'client',
+      'bench',
+      'test',
+      'scripts',
+    ),
+    tool('unused code', bin('knip')),
+    ...(existsSync(generator) ? [tool('generated files', process.execPath, generator, '--check')] : []),
+    ...(python ? [tool('python lint', 'ruff', 'check', 'gpu-render'), tool('python types', 'mypy', 'gpu-render')] : []),
+    { name: 'page', run: () => page(root) },
+    { name: 'tests', run: () => vitest(root, bin('vitest'), filters) },
+  ];
+}
+
+async function page(root: string): Promise<Tally> {
+  try {
+    await buildPage(root, process.execPath);
+    return PASSED;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return FAILED;
+  }
+}
+
+async function vitest(root: string, command: string, filters: readonly string[]): Promise<Tally> {
+  const report = join(root, 'dist', 'test-report.json');
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  rmSync(report, { force: true });
+  const id = randomUUID();
+  const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters];
+  const { code } = await run(command, args, { cwd: root, env: marked(process.env, id) });
+  const strays = await endStrays(id, 5_000);
+  for (const stray of strays) console.error(`left running by the tests: ${stray}`);
+  return add(tallyOf(readText(report), code), strays.length > 0 ? FAILED : PASSED);
+}

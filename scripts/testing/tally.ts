@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+export interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** What we read of vitest's JSON report. */
+const Report = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) })),
+});
+
+/**
+ * Counts a vitest run. What fails outside a test counts too: a file that can't be loaded is one failed test, and so is a run that
+ * ended badly (an unhandled rejection, a crash, no report) although every test in it passed.
+ * @param report the JSON report's text; undefined when vitest wrote none
+ * @param exitCode vitest's
+ */
+export function tallyOf(report: string | undefined, exitCode: number): Tally {
+  const parsed = parse(report);
+  if (!parsed) return { passed: 0, failed: 1, skipped: 0 };
+  const broken = parsed.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
+  );
+  const failed = parsed.numFailedTests + broken.length;
+  return {
+    passed: parsed.numPassedTests,
+    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
+    skipped: parsed.numPendingTests + parsed.numTodoTests,
+  };
+}
+
+function parse(report: string | undefined): z.infer<typeof Report> | undefined {
+  try {
+    return Report.parse(JSON.parse(report ?? ''));
+  } catch {
+    return undefined;
+  }
+}
+
+export const add = (a: Tally, b: Tally): Tally => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+});
+
+/** The last line of a test run; programs read it. */
+export function verdict({ passed, failed, skipped }: Tally): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
