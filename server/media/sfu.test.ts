@@ -34,7 +34,7 @@ test('a taken port is named, with the setting, and nothing is left running', asy
       code: 'not_ready',
       message: expect.stringMatching(new RegExp(`RTC_PORT.*port ${rtcPort + 1}`)) as string,
     });
-    expect(children()).toEqual(before);
+    await expect.poll(children).toEqual(before);
   } finally {
     other.close();
   }

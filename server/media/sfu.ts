@@ -158,10 +158,17 @@ function announced({ listenIp, announcedAddress }: SfuOptions): string | undefin
 async function endWorker(worker: types.Worker): Promise<void> {
   worker.close();
   if (worker.subprocessClosed) return;
+  const gone = once(worker, 'subprocessclose');
+  const late = setTimeout(() => kill(worker.pid), EXIT_DEADLINE);
+  await gone;
+  clearTimeout(late);
+}
+
+function kill(pid: number): void {
   try {
-    await once(worker, 'subprocessclose', { signal: AbortSignal.timeout(EXIT_DEADLINE) });
+    process.kill(pid, 'SIGKILL');
   } catch {
-    process.kill(worker.pid, 'SIGKILL');
+    // It had just ended by itself.
   }
 }
 
