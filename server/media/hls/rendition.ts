@@ -1,0 +1,177 @@
+import { EventEmitter } from 'node:events';
+import { sleep, type Clock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
+import { Lifetime } from '#base/lifetime.ts';
+import type { Log } from '#base/log.ts';
+import { TICKS_PER_MS, type Size } from '#base/media.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { PacketSink } from '../types.ts';
+import { Playlist, segmentUri } from './playlist.ts';
+import { HlsRun } from './run.ts';
+import type { Segment } from './segments.ts';
+import { HlsStore, type HlsFile } from './store.ts';
+import { HlsViewers } from './viewers.ts';
+
+export interface RenditionOptions {
+  /** `on-demand` runs ffmpeg from the first request until nobody has asked for `lingerMs`; `always` from the start. */
+  readonly mode: 'on-demand' | 'always';
+  /** The stage's packets, from now until the returned function is called. An IDR comes at once, then at least each second. */
+  readonly subscribe: (sink: PacketSink) => () => void;
+  /** Unix ms of stage tick 0. */
+  readonly epochMs: number;
+  readonly size: Size;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly lingerMs?: number;
+  /** The program to run. */
+  readonly ffmpeg?: string;
+}
+
+export interface SegmentPublished {
+  readonly sequence: number;
+  readonly durationMs: number;
+  /** Relative to the playlist, without a token. */
+  readonly uri: string;
+}
+
+type RenditionEvents = { segment: [SegmentPublished] };
+
+const LINGER_MS = 30_000;
+const FIRST_SEGMENT_MS = 5_000;
+
+/** A stage over HLS: runs ffmpeg while somebody watches, keeps the newest segments, owns the playlist. */
+export class HlsRendition extends EventEmitter<RenditionEvents> {
+  readonly #options: RenditionOptions;
+  readonly #life = new Lifetime();
+  readonly #store = new HlsStore();
+  readonly #viewers: HlsViewers;
+  #playlist: Playlist;
+  #run: HlsRun | undefined;
+  #runs = 0;
+  #sequence = 0;
+  /** The run that made the newest segment. */
+  #lastInit = 0;
+  #cancelLinger: () => void = () => undefined;
+  #finished: Promise<void> | undefined;
+
+  private constructor(options: RenditionOptions) {
+    super();
+    this.#options = options;
+    this.#viewers = new HlsViewers(options.clock);
+    this.#playlist = Playlist.empty(options.epochMs);
+    this.#life.defer(() => this.#store.clear());
+    this.#life.defer(() => this.#stop('closed'));
+  }
+
+  static create(options: RenditionOptions): HlsRendition {
+    const rendition = new HlsRendition(options);
+    if (options.mode === 'always') rendition.#start();
+    return rendition;
+  }
+
+  /** Who asked within the last 10 s. */
+  get viewers(): number {
+    return this.#viewers.count;
+  }
+
+  /**
+   * The playlist as it is now, with `token` on every URI. The first call starts ffmpeg and waits up to 5 s for a segment.
+   * Throws AvatarError `hls_unavailable` when none comes, `session_closed` after the end, AbortError when `signal` aborts.
+   */
+  async playlist(token: string, signal?: AbortSignal): Promise<string> {
+    if (this.#finished) await this.#finished;
+    else await this.#running(token, signal);
+    if (this.#life.state !== 'open' || this.#playlist.isEmpty) {
+      throw new AvatarError('session_closed', 'The HLS stream of this session has ended.');
+    }
+    return this.#playlist.render(token);
+  }
+
+  /** `init_<n>.mp4` or `segment_<n>.m4s` as a playlist named it; undefined for any other name, and for what is too old. */
+  file(name: string, token?: string): HlsFile | undefined {
+    const file = this.#store.get(name);
+    if (file && token !== undefined) this.#touch(token);
+    return file;
+  }
+
+  /** Publishes what is left and ends the playlist. It and its files can still be read until `close`. Idempotent. */
+  finish(): Promise<void> {
+    this.#finished ??= this.#finish();
+    return this.#finished;
+  }
+
+  /** Idempotent; resolves once ffmpeg is gone. */
+  close(reason: string): Promise<void> {
+    return this.#life.close(reason);
+  }
+
+  /** Waits until the run that is on now, or starts now, has a segment in the list. */
+  async #running(token: string, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#life.state !== 'open') return;
+    this.#touch(token);
+    const run = this.#run ?? this.#start();
+    if (run.hasPublished) return;
+    const waiting = new AbortController();
+    const either = AbortSignal.any([waiting.signal, ...(signal ? [signal] : [])]);
+    const late = sleep(this.#options.clock, FIRST_SEGMENT_MS, either).then(() => false);
+    const begun = await Promise.race([run.firstSegment, late]).finally(() => waiting.abort());
+    signal?.throwIfAborted();
+    if (!begun) throw new AvatarError('hls_unavailable', 'The HLS stream has not started within 5 s. Ask again.');
+    this.#touch(token);
+  }
+
+  #touch(token: string): void {
+    const { mode, clock, lingerMs = LINGER_MS } = this.#options;
+    this.#viewers.see(token);
+    this.#cancelLinger();
+    if (mode === 'always' || this.#finished || this.#life.state !== 'open') return;
+    this.#cancelLinger = clock.at(clock.now() + lingerMs, () => this.#linger());
+  }
+
+  #linger(): void {
+    // A new request may start the next run while this one still ends.
+    void this.#stop('nobody watches');
+    this.#playlist = this.#playlist.cleared();
+    this.#store.clear();
+  }
+
+  #start(): HlsRun {
+    const init = this.#runs++;
+    const publish = (from: HlsRun, item: { readonly init: Uint8Array } | Segment): void => {
+      if (this.#run !== from) return;
+      if ('init' in item) this.#store.addInit(init, item.init);
+      else this.#publish(init, item);
+    };
+    const run = HlsRun.start({ ...this.#options, publish });
+    this.#run = run;
+    void run.done.then(() => {
+      if (this.#run === run) this.#run = undefined;
+    });
+    return run;
+  }
+
+  #publish(init: number, { data, ticks, durationTicks }: Segment): void {
+    const sequence = this.#sequence++;
+    const discontinuity = init !== this.#lastInit && sequence > 0;
+    this.#lastInit = init;
+    this.#store.addSegment(sequence, init, data);
+    this.#playlist = this.#playlist.append({ sequence, init, ticks, durationTicks, discontinuity });
+    this.#options.metrics.hlsSegmentsPublished.inc();
+    this.emit('segment', { sequence, durationMs: durationTicks / TICKS_PER_MS, uri: segmentUri(sequence) });
+  }
+
+  async #finish(): Promise<void> {
+    this.#cancelLinger();
+    await this.#run?.finish();
+    this.#playlist = this.#playlist.ended();
+  }
+
+  async #stop(reason: string): Promise<void> {
+    this.#cancelLinger();
+    const run = this.#run;
+    this.#run = undefined;
+    await run?.close(reason);
+  }
+}

@@ -1,0 +1,48 @@
+import { initUri, segmentUri } from './playlist.ts';
+
+export interface HlsFile {
+  readonly data: Uint8Array;
+  readonly type: 'video/mp4' | 'video/iso.segment';
+}
+
+interface Kept {
+  readonly init: number;
+  readonly uri: string;
+  readonly file: HlsFile;
+}
+
+/** The only names there are; what doesn't match is never looked up. */
+const NAME = /^(init|segment)_\d{1,9}\.(mp4|m4s)$/;
+/** A few more than are listed: a player may ask for one that has just left the list (RFC 8216bis §6.2.2). */
+const KEPT = 10;
+
+/** The newest segments and the initialisation sections they need, in memory. */
+export class HlsStore {
+  #segments: Kept[] = [];
+  #inits: Kept[] = [];
+
+  /** The section that the segments added next will need. */
+  addInit(init: number, data: Uint8Array): void {
+    this.#inits = [...this.#needed(), { init, uri: initUri(init), file: { data, type: 'video/mp4' } }];
+  }
+
+  addSegment(sequence: number, init: number, data: Uint8Array): void {
+    const file: HlsFile = { data, type: 'video/iso.segment' };
+    this.#segments = [...this.#segments, { init, uri: segmentUri(sequence), file }].slice(-KEPT);
+    this.#inits = this.#needed();
+  }
+
+  get(name: string): HlsFile | undefined {
+    if (!NAME.test(name)) return undefined;
+    return [...this.#segments, ...this.#inits].find(({ uri }) => uri === name)?.file;
+  }
+
+  clear(): void {
+    this.#segments = [];
+    this.#inits = [];
+  }
+
+  #needed(): Kept[] {
+    return this.#inits.filter(({ init }) => this.#segments.some((segment) => segment.init === init));
+  }
+}
