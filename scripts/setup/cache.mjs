@@ -37,8 +37,12 @@ export function readText(path) {
 export async function withLock(name, work) {
   mkdirSync(cacheDir(), { recursive: true });
   const path = join(cacheDir(), `${name}.lock`);
-  for (let told = false; !take(path); told = true) {
-    if (!told) say(`waiting for another set-up (process ${readText(path)}) to finish ${name}`);
+  let told = false;
+  while (!take(path)) {
+    const owner = readText(path);
+    if (owner === undefined) continue;
+    if (!told) say(`waiting for another set-up (process ${owner}) to finish ${name}`);
+    told = true;
     await sleep(300);
   }
   const release = () => rmSync(path, { force: true });
@@ -60,8 +64,8 @@ function take(path) {
     linkSync(mine, path);
     return true;
   } catch {
-    const owner = Number(readText(path));
-    if (!isAlive(owner)) rmSync(path, { force: true });
+    const owner = readText(path);
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(path, { force: true });
     return false;
   } finally {
     rmSync(mine, { force: true });
