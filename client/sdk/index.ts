@@ -1,0 +1,5 @@
+/** The client without a framework: `connect()` and the types of what it gives. */
+export { connect } from './connect.ts';
+export type { AvatarClient } from './client.ts';
+export { ClientError, asClientError, type ClientErrorCode } from './errors.ts';
+export type { Connection, ConnectOptions, JoinedSession, Snapshot } from './types.ts';

@@ -1,0 +1,222 @@
+import type { AnswerOf } from '#protocol/signalling.ts';
+import { Attempt } from './attempt.ts';
+import { backoff } from './backoff.ts';
+import { capabilities, thisBrowser } from './capabilities.ts';
+import { Emitter } from './emitter.ts';
+import { asClientError, type ClientError } from './errors.ts';
+import { playHls } from './hls.ts';
+import { onPicture } from './picture.ts';
+import {
+  decide,
+  FIRST_PICTURE,
+  ICE_RESTART,
+  type Decision,
+  type Phase,
+  type PlanEvent,
+  type Situation,
+  type TransportChoice,
+} from './plan.ts';
+import type { Signalling } from './signalling.ts';
+import type { Stats } from './stats.ts';
+import { prepareReceiver, WebRtc, type Receiver } from './webrtc.ts';
+
+export type MediaEvents = {
+  /** Phase, reason or picture changed. */
+  change: [];
+  error: [ClientError];
+};
+
+/** How long each phase may take, ms. */
+const LIMITS: Partial<Record<Phase, number>> = { starting: FIRST_PICTURE, restarting: ICE_RESTART };
+
+/** The picture's way to the video element, by whichever transport works: carries out what plan.ts decides. */
+export class Media extends Emitter<MediaEvents> {
+  phase: Phase = 'waiting';
+  /** Why it is in this phase, in words, where that isn't the usual. */
+  reason: string | undefined;
+  /** A frame of the present attempt has been seen. */
+  hasPicture = false;
+  readonly #signalling: Signalling;
+  readonly #playlist: string;
+  #situation: Situation;
+  #receiver: Receiver | undefined;
+  #joined: Promise<AnswerOf<'join'>> | undefined;
+  #video: HTMLVideoElement | undefined;
+  /** What is being tried or plays. */
+  #attempt: Attempt | undefined;
+  /** What the video element has: the attempt before, until the present one has something to show. */
+  #shown: Attempt | undefined;
+  #retries = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  private constructor(signalling: Signalling, playlist: string, situation: Situation) {
+    super();
+    this.#signalling = signalling;
+    this.#playlist = playlist;
+    this.#situation = situation;
+  }
+
+  static open(signalling: Signalling, playlist: string, choice: TransportChoice): Media {
+    const media = new Media(signalling, playlist, { choice, can: capabilities(thisBrowser()) });
+    media.#prepare();
+    return media;
+  }
+
+  /** For HLS: the Unix ms the playlist gives to what is playing. */
+  get playingMs(): number | undefined {
+    return this.#attempt?.hls?.playingMs;
+  }
+
+  /** The element to play in; what there is to play comes as soon as both are there. */
+  attach(video: HTMLVideoElement): void {
+    if (video === this.#video) return;
+    this.#video = video;
+    if (this.#attempt?.webrtc) this.#show(this.#attempt);
+    else if (this.phase === 'hls') void this.#playHls();
+  }
+
+  /** The socket is connected and `join` asked. */
+  signalled(joined: Promise<AnswerOf<'join'>>): void {
+    this.#joined = joined;
+    this.#take('signalled');
+  }
+
+  lost(): void {
+    this.#take('lost');
+  }
+
+  /** Leaves HLS for another try at WebRTC. */
+  retryWebRtc(): void {
+    if (this.phase !== 'hls') return;
+    this.#situation = { ...this.#situation, choice: 'auto' };
+    this.#prepare();
+    this.#take('retry');
+  }
+
+  /** What was measured since the last call; undefined without a picture. */
+  async measure(): Promise<Stats | undefined> {
+    return this.hasPicture ? this.#attempt?.measure() : undefined;
+  }
+
+  close(): void {
+    this.#take('end');
+  }
+
+  /** Asks the browser what it can receive, while the socket connects. */
+  #prepare(): void {
+    if (this.#situation.choice === 'hls' || this.#situation.can.webrtc) return;
+    try {
+      this.#receiver ??= prepareReceiver();
+    } catch (error) {
+      this.#situation = { ...this.#situation, can: { ...this.#situation.can, webrtc: asClientError(error).message } };
+    }
+  }
+
+  #take(event: PlanEvent): void {
+    const before = this.phase;
+    const { phase, step, reason } = decide(before, event, this.#situation);
+    if (phase === before && step === 'nothing') return;
+    this.phase = phase;
+    if (step !== 'nothing' || phase === 'webrtc') this.reason = reason;
+    this.#limit(phase);
+    void this.#carryOut(step);
+    this.emit('change');
+  }
+
+  #limit(phase: Phase): void {
+    clearTimeout(this.#timer);
+    const limit = LIMITS[phase];
+    if (limit !== undefined) this.#timer = setTimeout(() => void this.#late(), limit);
+  }
+
+  async #late(): Promise<void> {
+    const attempt = this.#attempt;
+    if (this.phase === 'starting' && (await attempt?.isDecoding())) this.#seen(attempt);
+    else this.#take('late');
+  }
+
+  async #carryOut(step: Decision['step']): Promise<void> {
+    switch (step) {
+      case 'receive':
+        return this.#receive();
+      case 'play-hls':
+        return this.#playHls();
+      case 'restart-ice':
+        // Where even asking fails, the phase's limit leads on.
+        return this.#attempt?.webrtc?.restartIce().catch((error: unknown) => this.emit('error', asClientError(error)));
+      case 'rejoin':
+        this.#timer = setTimeout(() => this.#signalling.rejoin(), backoff(this.#retries++));
+        return;
+      case 'stop':
+        this.#attempt?.close();
+        this.#shown?.close();
+        return;
+      case 'nothing':
+    }
+  }
+
+  async #receive(): Promise<void> {
+    const attempt = this.#begin();
+    try {
+      if (!this.#joined || !this.#receiver) return;
+      const joined = await this.#joined;
+      const path = (state: 'connected' | 'disconnected' | 'failed') => {
+        if (attempt !== this.#attempt) return;
+        this.#take(state === 'connected' ? 'path' : state === 'disconnected' ? 'broken' : 'failed');
+      };
+      attempt.webrtc = await WebRtc.open(this.#signalling, joined, this.#receiver, { path }, attempt.owned.signal);
+      this.#show(attempt);
+    } catch (error) {
+      this.#failed(attempt, error);
+    }
+  }
+
+  async #playHls(): Promise<void> {
+    const attempt = this.#begin();
+    const video = this.#video;
+    const by = this.#situation.can.hls;
+    // Without an element it begins as soon as there is one.
+    if (!video || !by) return;
+    this.#replaceShown(attempt);
+    video.srcObject = null;
+    onPicture(video, attempt.owned, () => this.#seen(attempt));
+    try {
+      attempt.hls = await playHls(video, this.#playlist, by, (error) => this.#failed(attempt, error), attempt.owned.signal);
+    } catch (error) {
+      this.#failed(attempt, error);
+    }
+  }
+
+  #begin(): Attempt {
+    if (this.#attempt !== this.#shown) this.#attempt?.close();
+    this.hasPicture = false;
+    return (this.#attempt = new Attempt());
+  }
+
+  #show(attempt: Attempt): void {
+    if (!this.#video || !attempt.webrtc) return;
+    this.#replaceShown(attempt);
+    this.#video.srcObject = attempt.webrtc.stream;
+    onPicture(this.#video, attempt.owned, () => this.#seen(attempt));
+  }
+
+  #replaceShown(attempt: Attempt): void {
+    if (this.#shown !== attempt) this.#shown?.close();
+    this.#shown = attempt;
+  }
+
+  #seen(attempt: Attempt | undefined): void {
+    if (!attempt || attempt !== this.#attempt || this.hasPicture) return;
+    this.hasPicture = true;
+    this.#retries = 0;
+    this.#take('picture');
+    this.emit('change');
+  }
+
+  #failed(attempt: Attempt, thrown: unknown): void {
+    if (attempt !== this.#attempt || attempt.owned.state === 'closed') return;
+    const error = asClientError(thrown);
+    this.emit('error', error);
+    if (!error.isFinal) this.#take('failed');
+  }
+}

@@ -1,0 +1,85 @@
+import type { Capabilities } from './capabilities.ts';
+
+/** How the picture should come: by WebRTC with HLS behind it, or one of them only. */
+export type TransportChoice = 'auto' | 'webrtc' | 'hls';
+
+/**
+ * waiting: no signalling, or about to try again; starting: WebRTC asked for, no picture yet; webrtc: a picture;
+ * restarting: its path is lost, ICE restarts; hls; ended: for good.
+ */
+export type Phase = 'waiting' | 'starting' | 'webrtc' | 'restarting' | 'hls' | 'ended';
+
+/** signalled: the socket is connected; picture: a frame was decoded; late: no picture or path in time; lost: the socket is gone. */
+export type PlanEvent = 'signalled' | 'picture' | 'path' | 'late' | 'broken' | 'failed' | 'lost' | 'retry' | 'end';
+
+/** What to do on entering the new phase. */
+export type Step = 'receive' | 'restart-ice' | 'play-hls' | 'rejoin' | 'stop' | 'nothing';
+
+export interface Situation {
+  readonly choice: TransportChoice;
+  readonly can: Capabilities;
+}
+
+export interface Decision {
+  readonly phase: Phase;
+  readonly step: Step;
+  /** In words for the viewer, where the picture comes another way than hoped. */
+  readonly reason?: string;
+}
+
+/** How long WebRTC may take to its first picture, ms. */
+export const FIRST_PICTURE = 5_000;
+/** How long an ICE restart may take, ms. */
+export const ICE_RESTART = 5_000;
+
+const stay = (phase: Phase): Decision => ({ phase, step: 'nothing' });
+const rejoin = (reason: string): Decision => ({ phase: 'waiting', step: 'rejoin', reason });
+const hls = (reason: string): Decision => ({ phase: 'hls', step: 'play-hls', reason });
+
+type Row = Partial<Record<PlanEvent, (situation: Situation) => Decision>>;
+
+/** The whole behaviour of the picture's way; an event that isn't in a row changes nothing. */
+const TABLE: Readonly<Record<Phase, Row>> = {
+  waiting: { signalled: begin },
+  starting: {
+    picture: () => stay('webrtc'),
+    late: (situation) => fallBack(situation, 'WebRTC brought no picture within 5 seconds'),
+    failed: (situation) => fallBack(situation, 'WebRTC could not connect'),
+    lost: () => stay('waiting'),
+  },
+  webrtc: {
+    broken: () => ({ phase: 'restarting', step: 'restart-ice', reason: 'the network changed' }),
+    failed: () => ({ phase: 'restarting', step: 'restart-ice', reason: 'the network changed' }),
+    lost: () => stay('waiting'),
+  },
+  restarting: {
+    path: () => stay('webrtc'),
+    late: () => rejoin('the connection was lost'),
+    failed: () => rejoin('the connection was lost'),
+    lost: () => stay('waiting'),
+  },
+  hls: {
+    failed: () => rejoin('the HLS stream stopped'),
+    retry: () => rejoin('trying WebRTC again'),
+  },
+  ended: {},
+};
+
+export function decide(phase: Phase, event: PlanEvent, situation: Situation): Decision {
+  if (event === 'end' && phase !== 'ended') return { phase: 'ended', step: 'stop' };
+  return TABLE[phase][event]?.(situation) ?? stay(phase);
+}
+
+function begin({ choice, can }: Situation): Decision {
+  if (choice === 'hls') return can.hls ? hls('it was asked for') : impossible();
+  if (!can.webrtc) return { phase: 'starting', step: 'receive' };
+  return choice === 'auto' && can.hls ? hls(can.webrtc) : impossible();
+}
+
+function fallBack({ choice, can }: Situation, reason: string): Decision {
+  return choice === 'auto' && can.hls ? hls(reason) : rejoin(reason);
+}
+
+function impossible(): Decision {
+  return { phase: 'ended', step: 'stop', reason: 'this browser can play neither WebRTC with H.264 nor HLS' };
+}

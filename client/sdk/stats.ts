@@ -1,0 +1,45 @@
+/** What this viewer measures of its media, by name; sent to the server as `client_stats`. */
+export type Stats = Readonly<Record<string, number>>;
+
+/** Counters of one moment, from which the next reading takes differences. */
+export interface Reading {
+  readonly atMs: number;
+  readonly streams: Readonly<Record<string, RTCInboundRtpStreamStats>>;
+}
+
+/** mediasoup's probation stream: not media. */
+const PROBATION_SSRC = 1234;
+
+export function read(report: RTCStatsReport, atMs: number): Reading {
+  const streams: Record<string, RTCInboundRtpStreamStats> = {};
+  report.forEach((stats: RTCInboundRtpStreamStats) => {
+    if (stats.type === 'inbound-rtp' && stats.ssrc !== PROBATION_SSRC) streams[stats.kind] = stats;
+  });
+  return { atMs, streams };
+}
+
+/** Pictures decoded so far: the proof that WebRTC works, also in a tab nobody looks at. */
+export const framesDecoded = ({ streams }: Reading): number => streams['video']?.framesDecoded ?? 0;
+
+/** Rates and means between two readings: kbit/s, per cent, ms and counts, as the names say. */
+export function compare(before: Reading, now: Reading): Stats {
+  const seconds = Math.max(0.001, (now.atMs - before.atMs) / 1_000);
+  const stats: Record<string, number> = {};
+  for (const [kind, stream] of Object.entries(now.streams)) {
+    const grown = (name: keyof RTCInboundRtpStreamStats) => Number(stream[name] ?? 0) - Number(before.streams[kind]?.[name] ?? 0);
+    const received = grown('packetsReceived');
+    const lost = Math.max(0, grown('packetsLost'));
+    stats[`${kind}_kbps`] = (grown('bytesReceived') * 8) / 1_000 / seconds;
+    stats[`${kind}_loss_percent`] = received + lost > 0 ? (100 * lost) / (received + lost) : 0;
+    stats[`${kind}_jitter_ms`] = (stream.jitter ?? 0) * 1_000;
+    stats[`${kind}_buffer_ms`] = (1_000 * grown('jitterBufferDelay')) / Math.max(1, grown('jitterBufferEmittedCount'));
+    if (kind === 'video') {
+      stats['fps'] = grown('framesDecoded') / seconds;
+      stats['frames_dropped'] = grown('framesDropped');
+      stats['freezes'] = grown('freezeCount');
+    } else {
+      stats['concealed_percent'] = (100 * grown('concealedSamples')) / Math.max(1, grown('totalSamplesReceived'));
+    }
+  }
+  return Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Math.round(value * 100) / 100]));
+}
