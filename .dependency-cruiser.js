@@ -83,7 +83,7 @@ export default {
       'client-sdk',
       'client/sdk knows no framework and no page.',
       { path: '^client/sdk/', pathNot: tests },
-      { path: '^client/(react|widget|app)/|^node_modules/react' },
+      { path: '^client/(react|widget|app)/|(^|/)node_modules/(@types/)?react' },
     ),
     deny(
       'client-react',

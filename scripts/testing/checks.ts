@@ -28,7 +28,7 @@ export function checksOf(root: string, filters: readonly string[]): Check[] {
   return [
     tool('format', bin('prettier'), '--check', '.'),
     tool('types', bin('tsc'), '--noEmit'),
-    tool('lint', bin('eslint'), '.'),
+    tool('lint', bin('eslint'), '--max-warnings', '0', '.'),
     tool(
       'import rules',
       bin('depcruise'),
