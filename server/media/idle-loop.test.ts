@@ -1,6 +1,7 @@
 import { deepStrictEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { describe, it } from 'vitest';
 import { i420Bytes, type Size, type VideoFrame } from '#base/media.ts';
+import { collect } from '#test/fixtures/collect.ts';
 import { decodeByFfmpeg } from '#test/fixtures/decode-by-ffmpeg.ts';
 import { movingPicture, psnr } from '#test/fixtures/moving-picture.ts';
 import { IdleLoop } from './idle-loop.ts';
@@ -58,7 +59,7 @@ describe('IdleLoop', () => {
         pictures.map((picture, index) => alike(picture, frames[index] ?? 0)),
         frames.map(() => true),
       );
-      ok(!alike(pictures[0], 40), 'the comparison tells frames apart');
+      ok(!alike(pictures[0]!, 40), 'the comparison tells frames apart');
     }));
 
   it('reads on round the end, for several readers', () =>
@@ -151,7 +152,7 @@ async function* repeat(picture: VideoFrame, times: number): AsyncGenerator<Video
 }
 
 function memory(): number {
-  globalThis.gc?.();
+  collect();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }

@@ -157,10 +157,13 @@ describe('parseRtp', () => {
     const packet = parseRtp(Uint8Array.of(...bare, 9, 9, 9, 9, 0xbe, 0xde, 0, 2, 0, 0x10, 5, 0x21, 6, 7, 0xf0, 1, 42, 43, 0, 2));
     ok(packet);
     deepStrictEqual(packet.payload, Uint8Array.of(42, 43));
-    deepStrictEqual(packet && [...packet.extensions], [
-      [1, Uint8Array.of(5)],
-      [2, Uint8Array.of(6, 7)],
-    ]);
+    deepStrictEqual(
+      [...packet.extensions],
+      [
+        [1, Uint8Array.of(5)],
+        [2, Uint8Array.of(6, 7)],
+      ],
+    );
     equal(parseRtp(Uint8Array.of(0xa0, ...bare.slice(1), 200)), undefined, 'more padding than packet');
   });
 });

@@ -3,24 +3,40 @@ import type { VideoFrame } from '#base/media.ts';
 /** Side of a thumbnail, px. */
 const SIDE = 32;
 
+/** Samples per side that a thumbnail's pixel is averaged from, at most: more cost time and change nothing. */
+const SAMPLES = 8;
+
 /** The picture's luma averaged down to 32×32, row by row. */
 export function thumbnail({ width, height, data }: VideoFrame): Uint8Array {
   const small = new Uint8Array(SIDE * SIDE);
   for (let row = 0; row < SIDE; row += 1) {
-    const [top, bottom] = span(row, height);
-    for (let column = 0; column < SIDE; column += 1) {
-      const [left, right] = span(column, width);
-      let sum = 0;
-      for (let y = top; y < bottom; y += 1) for (let at = y * width + left; at < y * width + right; at += 1) sum += data[at] ?? 0;
-      small[row * SIDE + column] = Math.round(sum / ((bottom - top) * (right - left)));
-    }
+    const rows = span(row, height);
+    for (let column = 0; column < SIDE; column += 1) small[row * SIDE + column] = mean(data, width, rows, span(column, width));
   }
   return small;
 }
 
-function span(index: number, length: number): [from: number, to: number] {
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+}
+
+function mean(data: Uint8Array, width: number, rows: Span, columns: Span): number {
+  let [sum, count] = [0, 0];
+  for (let y = rows.from; y < rows.to; y += rows.step) {
+    for (let x = columns.from; x < columns.to; x += columns.step) {
+      sum += data[y * width + x] ?? 0;
+      count += 1;
+    }
+  }
+  return Math.round(sum / count);
+}
+
+function span(index: number, length: number): Span {
   const from = Math.floor((index * length) / SIDE);
-  return [from, Math.max(from + 1, Math.floor(((index + 1) * length) / SIDE))];
+  const to = Math.max(from + 1, Math.floor(((index + 1) * length) / SIDE));
+  return { from, to, step: Math.ceil((to - from) / SAMPLES) };
 }
 
 /** How far two thumbnails are apart: root mean square (L2) in luma levels, 0–255. */
