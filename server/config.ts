@@ -51,12 +51,10 @@ const oneOf = <const Names extends readonly [string, ...string[]]>(...names: Nam
   z.enum(names, { error: `must be one of ${names.join(', ')}` });
 
 /** A provider: its adapter comes later, so choosing it by name is refused instead of quietly answered by another. */
-const provider = <const Names extends readonly [string, ...string[]]>(fallback: string, later: Names) =>
+const provider = (fallback: string, later: readonly string[]) =>
   z.string().superRefine((name, context) => {
     if (name === fallback) return;
-    const message = (later as readonly string[]).includes(name)
-      ? `is not available yet; leave it unset or use "${fallback}"`
-      : `must be "${fallback}"`;
+    const message = later.includes(name) ? `is not available yet; leave it unset or use "${fallback}"` : `must be "${fallback}"`;
     context.addIssue({ code: 'custom', message });
   });
 

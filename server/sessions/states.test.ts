@@ -28,7 +28,9 @@ test('any walk along the table reaches every state again, until it closes', () =
     const seen = new Set<SessionState>();
     const open = [from];
     for (let state = open.pop(); state; state = open.pop()) {
-      for (const next of TRANSITIONS[state]) if (!seen.has(next)) (open.push(next), seen.add(next));
+      const fresh = TRANSITIONS[state].filter((next) => !seen.has(next));
+      for (const next of fresh) seen.add(next);
+      open.push(...fresh);
     }
     return seen;
   };

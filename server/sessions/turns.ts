@@ -124,12 +124,12 @@ export class Turns {
     const { turn, abort } = pending;
     try {
       await Promise.race([pending.hold, aborted(abort.signal)]);
-      if (abort.signal.aborted || this.#queue.ended) return this.#end(pending, 'interrupted', '');
+      if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
       turn.state = 'thinking';
       this.#save(turn);
       this.#sinks.begun(turn.utteranceId);
       const speech = await this.#speech(pending);
-      if (abort.signal.aborted || this.#queue.ended) return this.#end(pending, 'interrupted', '');
+      if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
       this.#report(pending, await this.#options.stage.play(speech));
     } catch (error) {
       if (abort.signal.aborted) this.#end(pending, 'interrupted', '');
@@ -147,6 +147,10 @@ export class Turns {
     if (turn.mode !== 'chat') return talk.say(text, utterance);
     const past = (await history.turns(sessionId)).filter(({ state }) => state !== 'queued' && state !== 'thinking');
     return talk.speak({ system, messages: messages(past, text), language }, utterance);
+  }
+
+  #isOver({ abort }: Pending): boolean {
+    return abort.signal.aborted || this.#queue.ended;
   }
 
   #report(pending: Pending, report: SpeechReport): void {

@@ -1,0 +1,74 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import type { Socket } from 'node:net';
+import { asAvatarError, AvatarError, isAbort } from '#base/errors.ts';
+import type { ErrorCode } from '#protocol/errors.ts';
+import { MAX_BODY } from './options.ts';
+
+/** Answers any thrown value as `{error: {code, message, details?}}`. */
+export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = translate(thrown);
+  if (error.status >= 500 && !isAbort(thrown)) request.log.error({ err: thrown, code: error.code }, 'request failed');
+  if (error.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
+  const retryAfterMs = error.details?.retryAfterMs;
+  if (typeof retryAfterMs === 'number') void reply.header('retry-after', Math.ceil(retryAfterMs / 1_000));
+  return reply.status(error.status).type('application/json').send(error.toBody());
+}
+
+export function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = request.url.split('?', 1)[0] ?? '';
+  return answerError(new AvatarError('not_found', `There is no ${request.method} ${path}.`), request, reply);
+}
+
+/** Bytes that are no HTTP request have no reply object: the answer is written by hand. */
+export function answerGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const line = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const message = tooLarge ? 'The request has too large headers.' : 'This is not an HTTP request.';
+  const body = JSON.stringify(new AvatarError('bad_request', message).toBody());
+  const head = `HTTP/1.1 ${line}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
+  socket.end(`${head}\r\n\r\n${body}`);
+}
+
+/** Fastify's own errors by their code, others by their status. */
+const KNOWN: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', `The body may have at most ${MAX_BODY} bytes.`],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported_media_type',
+    'The Content-Type is not accepted here; JSON calls take application/json.',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'The Content-Length does not match the body.'],
+  FST_ERR_BAD_URL: ['bad_request', 'The path is not a valid URL.'],
+};
+
+const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  404: 'not_found',
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+};
+
+function translate(thrown: unknown): AvatarError {
+  if (thrown instanceof AvatarError) return thrown;
+  if (hasZodFastifySchemaValidationErrors(thrown)) return invalid(thrown);
+  if (!(thrown instanceof Error)) return asAvatarError(thrown);
+  const { code, statusCode = 500, message } = thrown as FastifyError;
+  const known = KNOWN[code];
+  if (known) return new AvatarError(known[0], known[1], { cause: thrown });
+  if (statusCode < 400 || statusCode >= 500) return asAvatarError(thrown);
+  return new AvatarError(BY_STATUS[statusCode] ?? 'bad_request', message, { cause: thrown });
+}
+
+/** Names the first field that is wrong, and lists up to ten in the details. */
+function invalid(error: {
+  validation: readonly { instancePath: string; message?: string }[];
+  validationContext?: string;
+}): AvatarError {
+  const issues = error.validation.slice(0, 10).map(({ instancePath, message = 'is invalid' }) => ({
+    path: instancePath.slice(1).replaceAll('/', '.').slice(0, 200),
+    message: message.slice(0, 300),
+  }));
+  const first = issues[0];
+  const where = first?.path || (error.validationContext ?? 'request');
+  return new AvatarError('bad_request', `${where}: ${first?.message ?? 'is invalid'}`, { details: { issues } });
+}

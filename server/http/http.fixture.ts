@@ -1,0 +1,79 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { createLimits } from '#server/auth/limits.ts';
+import { Tokens } from '#server/auth/tokens.ts';
+import { MemoryHistory } from '#server/sessions/history.ts';
+import { SessionRegistry } from '#server/sessions/registry.ts';
+import { silentParts, type SilentParts } from '#server/sessions/silent.fixture.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
+import { createHttp } from './server.ts';
+import type { HttpOptions } from './options.ts';
+
+export interface Opened {
+  readonly id: string;
+  readonly token: string;
+  readonly urls: Record<'page' | 'signalling' | 'whep' | 'hls', string>;
+}
+
+/** The HTTP interface over silent stages. `msPerFrame` is the pace of their speech. */
+export async function silentHttp(
+  options: Partial<HttpOptions> & { secret?: string; maxSessions?: number; rate?: number; msPerFrame?: number } = {},
+) {
+  const { secret, maxSessions = 1_000, rate = 1_000_000, msPerFrame, ...rest } = options;
+  const dataDir = await mkdtemp(join(tmpdir(), 'http-'));
+  const metrics = createMetrics();
+  const parts: SilentParts[] = [];
+  const sessions = SessionRegistry.open({
+    open: async () => {
+      const opened = silentParts(systemClock, msPerFrame);
+      parts.push(opened);
+      return opened;
+    },
+    maxSessions,
+    idleTimeout: 600_000,
+    history: new MemoryHistory(),
+    clock: systemClock,
+    log: silentLog,
+    metrics,
+  });
+  const tokens = await Tokens.open({ secret, dataDir, ttl: 60_000, clock: systemClock });
+  const limits = createLimits({ create: rate, prompt: rate }, metrics);
+  const app = await createHttp({
+    config: { publicUrl: undefined, allowedOrigins: [] },
+    sessions,
+    tokens,
+    limits,
+    metrics,
+    log: silentLog,
+    pageDir: join(dataDir, 'page'),
+    avatars: () => [{ id: 'default', name: 'Default', renderer: 'silent' }],
+    ready: () => [],
+    ...rest,
+  });
+  const headers = secret === undefined ? {} : { authorization: `Bearer ${await tokens.issue({ role: 'server' })}` };
+  return {
+    app,
+    sessions,
+    tokens,
+    limits,
+    metrics,
+    parts,
+    dataDir,
+    async create(payload: Record<string, unknown> = {}): Promise<Opened> {
+      const answer = await app.inject({ method: 'POST', url: '/v1/sessions', payload, headers });
+      if (answer.statusCode !== 201) throw new Error(answer.body);
+      return answer.json<Opened>();
+    },
+    async close() {
+      await app.close();
+      await sessions.close('test over');
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+export type SilentHttp = Awaited<ReturnType<typeof silentHttp>>;
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });

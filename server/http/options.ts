@@ -1,0 +1,34 @@
+import type { FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '#base/log.ts';
+import { ErrorBody, type AvatarInfo } from '#protocol/http.ts';
+import type { Limits } from '#server/auth/limits.ts';
+import type { Tokens } from '#server/auth/tokens.ts';
+import type { SessionRegistry } from '#server/sessions/registry.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+
+export interface HttpOptions {
+  readonly config: {
+    readonly publicUrl: string | undefined;
+    readonly allowedOrigins: readonly string[];
+  };
+  readonly sessions: SessionRegistry;
+  readonly tokens: Tokens;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Folder of the built page; may be missing. */
+  readonly pageDir: string;
+  readonly avatars: () => readonly AvatarInfo[];
+  /** What is still missing before sessions can be served; empty = ready. */
+  readonly ready: () => readonly string[];
+}
+
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, Log, ZodTypeProvider>;
+
+/** The answers every call may give besides its own. */
+export const FAILURES = { '4xx': ErrorBody, '5xx': ErrorBody } as const;
+
+/** Largest body, bytes; also of a socket message. */
+export const MAX_BODY = 64 * 1024;
