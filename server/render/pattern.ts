@@ -77,7 +77,6 @@ class Pattern implements Renderer {
     }
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the port asks for an async iterable
   async *idle(_avatar: string, signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
     this.#check();
     for (let frame = 0; frame < IDLE_FRAMES && !signal.aborted && this.#lifetime.state === 'open'; frame += 1)

@@ -118,11 +118,12 @@ class Portrait implements Renderer {
 
   async *#draw(avatar: string, orders: readonly Order[], signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
     const { width, height } = this.geometry;
-    for (let at = 0; at < orders.length && !signal.aborted; at += BATCH) {
+    for (let at = 0; at < orders.length; at += BATCH) {
       const pictures = await orAborted(this.#studio.draw(avatar, orders.slice(at, at + BATCH)), signal);
-      for (const data of pictures ?? []) {
-        if (signal.aborted) return;
+      if (!pictures) return;
+      for (const data of pictures) {
         yield { width, height, data };
+        if (signal.aborted) return;
       }
     }
   }

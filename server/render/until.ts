@@ -28,6 +28,6 @@ export async function* until<T>(source: AsyncIterable<T>, signal: AbortSignal): 
     }
   } finally {
     // Not awaited: a source that hangs in `next` would answer `return` only after it.
-    void iterator.return?.(undefined)?.then(undefined, () => undefined);
+    void iterator.return?.(undefined).then(undefined, () => undefined);
   }
 }

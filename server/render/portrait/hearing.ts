@@ -64,7 +64,7 @@ export class Hearing {
 
   #aim({ db, voiced, hiss, openness, frontness }: Sound): MouthShape {
     const level = between(this.#loudest - RANGE_DB, this.#loudest, db);
-    const vowel = voiced * level ** 1.6 * (0.3 + 0.7 * openness);
+    const vowel = voiced * level ** 1.4 * (0.3 + 0.7 * openness);
     const teeth = this.#talking * hiss * between(0, 0.4, level);
     return { open: clamp(Math.max(vowel, 0.2 * teeth)), wide: clamp(frontness * Math.max(voiced, teeth * 0.6), -1, 1), teeth };
   }
@@ -73,49 +73,50 @@ export class Hearing {
   #listen(samples: Int16Array, end: number): Sound {
     const db = loudness(samples, end);
     if (db < SILENCE_DB) return { db, voiced: 0, hiss: 0, openness: 0, frontness: 0 };
-    for (let at = 0; at < SPAN; at += 1) this.#input[at] = ((samples[end - SPAN + at] ?? 0) / 32_768) * HANN[at]!;
+    for (let at = 0; at < SPAN; at += 1) this.#input[at] = ((samples[end - SPAN + at] ?? 0) / 32_768) * (HANN[at] ?? 0);
     this.#fft.realTransform(this.#spectrum, this.#input);
+    const power = this.#power;
     for (let bin = 0; bin <= SPAN / 2; bin += 1) {
-      this.#power[bin] = this.#spectrum[2 * bin]! ** 2 + this.#spectrum[2 * bin + 1]! ** 2;
-      if (bin > 0) this.#power[SPAN - bin] = this.#power[bin]!;
+      power[bin] = (this.#spectrum[2 * bin] ?? 0) ** 2 + (this.#spectrum[2 * bin + 1] ?? 0) ** 2;
+      if (bin > 0) power[SPAN - bin] = power[bin] ?? 0;
     }
-    const rumble = this.#band(0, RUMBLE_HZ);
-    const whole = this.#band(RUMBLE_HZ, RENDERER_RATE / 2);
+    const rumble = band(power, 0, RUMBLE_HZ);
+    const whole = band(power, RUMBLE_HZ, RENDERER_RATE / 2);
     const low = Math.ceil((RUMBLE_HZ * SPAN) / RENDERER_RATE);
-    this.#power.fill(0, 0, low).fill(0, SPAN - low + 1);
+    power.fill(0, 0, low).fill(0, SPAN - low + 1);
     return {
       db: db + decibels(whole / (whole + rumble)),
       voiced: between(0.35, 0.6, this.#periodicity()),
-      hiss: between(0.3, 0.7, this.#band(3500, 8000) / whole),
-      openness: between(-16, 2, decibels(this.#band(500, 1100) / this.#band(100, 500))),
-      frontness: 2 * between(-18, 4, decibels(this.#band(1700, 3200) / this.#band(600, 1500))) - 1,
+      hiss: between(0.3, 0.7, band(power, 3500, 8000) / whole),
+      openness: between(-16, 2, decibels(band(power, 500, 1100) / band(power, 100, 500))),
+      frontness: 2 * between(-18, 4, decibels(band(power, 1700, 3200) / band(power, 600, 1500))) - 1,
     };
-  }
-
-  #band(from: number, to: number): number {
-    let sum = 1e-12;
-    for (let bin = Math.ceil((from * SPAN) / RENDERER_RATE); bin < (to * SPAN) / RENDERER_RATE; bin += 1)
-      sum += this.#power[bin]!;
-    return sum;
   }
 
   /** Highest autocorrelation at a voice's periods, 0…1 (Wiener–Khinchin: the power's transform is the autocorrelation). */
   #periodicity(): number {
     this.#fft.realTransform(this.#periodic, this.#power);
-    const energy = this.#periodic[0]! + 1e-12;
+    const energy = (this.#periodic[0] ?? 0) + 1e-12;
     let best = 0;
     for (let lag = PERIODS.from; lag <= PERIODS.to; lag += 1) {
       // The Hann window fades late lags; dividing by its own autocorrelation undoes that.
-      best = Math.max(best, this.#periodic[2 * lag]! / energy / FADE[lag]!);
+      best = Math.max(best, (this.#periodic[2 * lag] ?? 0) / energy / (FADE[lag] ?? 1));
     }
     return clamp(best);
   }
 }
 
+/** Power between two frequencies, Hz; never quite nothing. */
+function band(power: Float64Array, from: number, to: number): number {
+  let sum = 1e-12;
+  for (let bin = Math.ceil((from * SPAN) / RENDERER_RATE); bin < (to * SPAN) / RENDERER_RATE; bin += 1) sum += power[bin] ?? 0;
+  return sum;
+}
+
 /** Autocorrelation of the Hann window, 1 at lag 0. */
 const FADE = Float64Array.from({ length: PERIODS.to + 1 }, (_, lag) => {
   let sum = 0;
-  for (let at = 0; at + lag < SPAN; at += 1) sum += HANN[at]! * HANN[at + lag]!;
+  for (let at = 0; at + lag < SPAN; at += 1) sum += (HANN[at] ?? 0) * (HANN[at + lag] ?? 0);
   return sum / (0.375 * SPAN);
 });
 

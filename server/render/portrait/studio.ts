@@ -48,7 +48,9 @@ export class Studio {
     const thread = new Worker(new URL('./thread.ts', import.meta.url), { name: 'portrait', workerData: this.#start });
     let cause: unknown;
     thread.on('message', (answer: Answer) => this.#settle(answer));
-    thread.on('error', (error) => (cause = error));
+    thread.on('error', (error: unknown) => {
+      cause = error;
+    });
     thread.on('exit', (code) => {
       this.#thread = undefined;
       if (!this.#closing) this.#log.error({ err: cause, code }, 'portrait thread died');
