@@ -1,0 +1,170 @@
+import { beepAt } from '#base/beep.ts';
+import type { Clock } from '#base/clock.ts';
+import { TICKS_PER_FRAME, type AvFrame } from '#base/media.ts';
+import type { Outlook } from '#base/outlook.ts';
+import { Queue } from '#base/queue.ts';
+import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
+import type { VoicedWindow } from './windows.ts';
+
+/** Voice may be known so far ahead of the reader: a minute. */
+const VOICE_AHEAD = 1_500;
+/** Pictures may be drawn so far ahead of the reader: a second, 10 MB at 512×512. */
+const PICTURES_AHEAD = 25;
+
+export interface PairOptions {
+  readonly renderer: Renderer;
+  readonly request: RenderRequest;
+  readonly outlook: Outlook;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Aborts `signal`: the reader wants no more, so whoever makes the voice may stop. */
+  stop(): void;
+  /** Called once, when the first picture is drawn. */
+  firstFrame(): void;
+  /** The renderer gave up; the voice goes on without pictures. */
+  renderFailed(error: unknown): void;
+}
+
+/**
+ * Gives each 40 ms of sound out as soon as it is known, in order, and puts the picture that belongs to it in when it is drawn. The renderer
+ * is not asked for more than a second beyond what was taken. A failing renderer costs pictures, never sound; a failing voice rejects.
+ */
+export async function* pair(
+  windows: AsyncIterable<VoicedWindow>,
+  options: PairOptions,
+): AsyncGenerator<AvFrame, void, undefined> {
+  const work = new Work(options);
+  const feeding = work.feed(windows);
+  const drawing = work.draw();
+  try {
+    for await (const frame of work.frames) {
+      yield frame;
+      work.taken(frame.frame + 1);
+    }
+  } finally {
+    options.stop();
+    work.stop();
+    await Promise.all([feeding, drawing]);
+  }
+}
+
+class Work {
+  readonly frames = new Queue<AvFrame>(VOICE_AHEAD);
+  readonly #options: PairOptions;
+  readonly #windows = new Queue<VoicedWindow>(VOICE_AHEAD);
+  readonly #undrawn = new Map<number, AvFrame>();
+  #taken = 0;
+  #reached = 0;
+  #wake: () => void = () => undefined;
+  #failed = false;
+
+  constructor(options: PairOptions) {
+    this.#options = options;
+    options.signal.addEventListener('abort', () => this.stop(), { once: true });
+  }
+
+  /** The reader has taken all frames before `frame`. */
+  taken(frame: number): void {
+    this.#taken = frame;
+    this.#wake();
+  }
+
+  stop(): void {
+    this.#windows.clear();
+    this.frames.end();
+    this.#wake();
+  }
+
+  /** Cuts windows into frames for the reader, and hands them on to the renderer. */
+  async feed(windows: AsyncIterable<VoicedWindow>): Promise<void> {
+    let startOfClause = true;
+    try {
+      for await (const window of windows) {
+        for (const frame of framesOf(window, startOfClause, this.#options.renderer.stamped)) {
+          this.#options.outlook.hear(TICKS_PER_FRAME, frame.endOfClause);
+          if (!this.#failed) this.#undrawn.set(frame.frame, frame);
+          if (!(await this.frames.push(frame))) return;
+        }
+        startOfClause = window.endOfClause;
+        if (!this.#failed) await this.#windows.push(window);
+      }
+      this.#options.outlook.ended = true;
+      this.frames.end();
+    } catch (error) {
+      if (!this.#options.signal.aborted) this.frames.fail(error);
+    } finally {
+      this.#windows.end();
+    }
+  }
+
+  /** Lets the renderer draw, and puts each picture into its frame. */
+  async draw(): Promise<void> {
+    const { renderer, request, renderFailed } = this.#options;
+    try {
+      for await (const { frame, picture } of renderer.render(this.#inTime(), request, this.#options.signal)) {
+        const undrawn = this.#undrawn.get(frame);
+        if (undrawn) undrawn.picture = picture;
+        if (this.#reached === 0) this.#options.firstFrame();
+        this.#reach(frame + 1);
+      }
+    } catch (error) {
+      if (!this.#options.signal.aborted) renderFailed(error);
+      this.#failed = true;
+    }
+    // What the renderer has left out will never come, so nothing may wait for it.
+    this.#options.outlook.drawn = Number.POSITIVE_INFINITY;
+    this.#undrawn.clear();
+  }
+
+  /** All frames before `frame` are drawn, or were left out by the renderer. */
+  #reach(frame: number): void {
+    for (const drawn of this.#undrawn.keys()) {
+      if (drawn >= frame) break;
+      this.#undrawn.delete(drawn);
+    }
+    this.#options.outlook.draw(frame - this.#reached);
+    this.#reached = frame;
+  }
+
+  /** The windows, none of them much sooner than it is needed; measures how long the renderer takes for each. */
+  async *#inTime(): AsyncGenerator<VoicedWindow, void, undefined> {
+    const { clock, outlook } = this.#options;
+    for await (const window of this.#windows) {
+      const ahead = Math.max(PICTURES_AHEAD, window.freshFrames, this.#needed(window));
+      while (!this.#options.signal.aborted && window.startFrame >= this.#taken + ahead)
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+      if (this.#options.signal.aborted) return;
+      const started = clock.now();
+      yield window;
+      outlook.measure(window.freshFrames, clock.now() - started);
+    }
+  }
+
+  /** A renderer slower than real time must draw most of a clause before it may start, so that much is let through. */
+  #needed(window: VoicedWindow): number {
+    const { outlook } = this.#options;
+    if (outlook.rtf < 0.9) return 0;
+    const end = outlook.clauseEndAfter(window.startFrame * TICKS_PER_FRAME) ?? outlook.known;
+    return Math.ceil(end / TICKS_PER_FRAME) - this.#taken + window.freshFrames;
+  }
+}
+
+function* framesOf(window: VoicedWindow, startOfClause: boolean, stamped: boolean): Generator<AvFrame> {
+  const { startFrame, freshFrames, clause, endOfClause } = window;
+  for (let i = 0; i < freshFrames; i += 1) {
+    const sound = window.sound.subarray(i * TICKS_PER_FRAME, (i + 1) * TICKS_PER_FRAME);
+    const beep = stamped ? beepAt(startFrame + i) : undefined;
+    yield {
+      frame: startFrame + i,
+      sound: beep ? mixed(sound, beep) : sound,
+      clause,
+      startOfClause: startOfClause && i === 0,
+      endOfClause: endOfClause && i === freshFrames - 1,
+      picture: undefined,
+    };
+  }
+}
+
+function mixed(voice: Int16Array, beep: Int16Array): Int16Array {
+  return voice.map((sample, i) => Math.max(-32_768, Math.min(32_767, sample + (beep[i] ?? 0))));
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '#base/clock.ts';
+import type { AvFrame } from '#base/media.ts';
+import { Outlook } from '#base/outlook.ts';
+import type { Llm, Prompt } from '#server/llm/llm.ts';
+import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
+import type { Tts, Voice } from '#server/tts/tts.ts';
+import { clauses } from './clauses.ts';
+import { hear } from './hear.ts';
+import { pair } from './pair.ts';
+import { window } from './windows.ts';
+
+/** What an answer is made with. */
+export interface Voices {
+  readonly llm: Llm;
+  readonly tts: Tts;
+  readonly renderer: Renderer;
+  readonly clock: Clock;
+}
+
+export interface SpeakOptions {
+  readonly voice: Voice;
+  readonly request: RenderRequest;
+  readonly signal: AbortSignal;
+  /** Called when a stage of the turn is reached for the first time. */
+  mark(stage: 'firstToken' | 'firstClause' | 'firstAudio' | 'firstFrame'): void;
+  renderFailed(error: unknown): void;
+}
+
+export interface Spoken {
+  readonly frames: AsyncGenerator<AvFrame, void, undefined>;
+  readonly outlook: Outlook;
+}
+
+/** The walk: the model's answer to `prompt` as sound and pictures, made while it is taken. */
+export function speak(prompt: Prompt, voices: Voices, options: SpeakOptions): Spoken {
+  return walk((signal) => voices.llm.complete(prompt, signal), voices, options);
+}
+
+/** The same for a text that is already there. */
+export function say(text: string, voices: Voices, options: SpeakOptions): Spoken {
+  return walk(() => once(text), voices, options);
+}
+
+function walk(
+  answer: (signal: AbortSignal) => AsyncIterable<string>,
+  { tts, renderer, clock }: Voices,
+  options: SpeakOptions,
+): Spoken {
+  const { voice, request, mark, renderFailed } = options;
+  const life = new AbortController();
+  const signal = AbortSignal.any([options.signal, life.signal]);
+  const outlook = new Outlook(renderer.expectedRtf);
+  const tokens = marked(answer(signal), () => mark('firstToken'));
+  const text = marked(clauses(tokens, { clock, language: voice.language, signal }), () => mark('firstClause'));
+  const sound = marked(tts.synthesize(text, voice, signal), () => mark('firstAudio'));
+  const windows = window(hear(sound, tts.rate), renderer.geometry);
+  const firstFrame = (): void => mark('firstFrame');
+  const frames = pair(windows, { renderer, request, outlook, clock, signal, firstFrame, renderFailed, stop: () => life.abort() });
+  return { frames, outlook };
+}
+
+async function* once(text: string): AsyncGenerator<string> {
+  yield await Promise.resolve(text);
+}
+
+async function* marked<T>(items: AsyncIterable<T>, first: () => void): AsyncGenerator<T, void, undefined> {
+  let seen = false;
+  for await (const item of items) {
+    if (!seen) first();
+    seen = true;
+    yield item;
+  }
+}
