@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 
 /** Ends the set-up; the message tells a person what to do. */
 export class SetupError extends Error {}
@@ -18,6 +19,7 @@ const children = new Set();
 
 /** @type {NodeJS.Signals | undefined} */
 let interruptedBy;
+let interruptedAt = 0;
 
 /** One line of progress. @param {string} line */
 export const say = (line) => process.stdout.write(`set-up: ${line}\n`);
@@ -27,8 +29,10 @@ export function forwardSignals() {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
       // npm repeats the signal that the terminal already sent to everyone: once is enough.
-      if (interruptedBy === signal) return;
+      const repeated = interruptedBy === signal && performance.now() - interruptedAt < 1_000;
+      if (repeated) return;
       interruptedBy = signal;
+      interruptedAt = performance.now();
       if (children.size === 0) process.exit(exitCodeOf(signal));
       if (signal === 'SIGINT' && inForeground()) return;
       for (const child of children) child.kill(signal);

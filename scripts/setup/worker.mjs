@@ -72,10 +72,8 @@ async function prebuilt({ root, node, staging }) {
   });
   const fetched = join(mediasoup, 'worker', 'out', 'Release', 'mediasoup-worker');
   if (code !== 0 || !existsSync(fetched)) {
-    const reason =
-      output.split('\n').find((line) => line.includes('failed')) ??
-      (code === 124 ? 'no answer within 30 s' : lastLines(output, 1));
-    say(`no prebuilt worker (${reason.replace(/^mediasoup\S*\s*/, '').trim()}): building it from source`);
+    const reason = code === 124 ? 'no answer within 30 s' : (/prebuilt binary:? (.*)/.exec(output)?.[1] ?? lastLines(output, 1));
+    say(`no prebuilt worker (${reason}): building it from source`);
     return undefined;
   }
   const binary = join(staging, 'mediasoup-worker');
