@@ -23,13 +23,15 @@ async function* buzz(geometry: Geometry, windows: number): AsyncGenerator<Window
   }
 }
 
-/** Speaks so many windows; how long the first picture and all of them took, ms. */
-async function speak(renderer: Renderer, avatar: string, windows: number): Promise<{ first: number; all: number }> {
+/** Speaks so many windows: how long the first picture and all of them took, and the CPU time of this process with its threads, ms. */
+async function speak(renderer: Renderer, avatar: string, windows: number): Promise<{ first: number; all: number; cpu: number }> {
   const start = systemClock.now();
+  const before = process.cpuUsage();
   let first: number | undefined;
   const frames = renderer.render(buzz(renderer.geometry, windows), { avatar, idleFrame: 0 }, new AbortController().signal);
   for await (const _frame of frames) first ??= systemClock.now() - start;
-  return { first: first ?? Number.NaN, all: systemClock.now() - start };
+  const { user, system } = process.cpuUsage(before);
+  return { first: first ?? Number.NaN, all: systemClock.now() - start, cpu: (user + system) / 1_000 };
 }
 
 /** `npm run bench portrait`: how much faster than real time the portrait is drawn on its one thread. */
@@ -41,22 +43,24 @@ export async function run(): Promise<BenchResult> {
   const windows = Math.ceil((SECONDS * FPS) / renderer.geometry.freshFrames);
   const rows: Record<string, string | number>[] = [];
   const firsts: number[] = [];
+  const perCore: number[] = [];
   for (const { id } of avatars()) {
     await speak(renderer, id, 5);
-    const { all } = await speak(renderer, id, windows);
+    const { all, cpu } = await speak(renderer, id, windows);
     for (let at = 0; at < FIRST_WINDOWS; at += 1) firsts.push((await speak(renderer, id, 1)).first);
     const seconds = (windows * renderer.geometry.freshFrames) / FPS;
-    rows.push({ measure: `${id}: times real time`, value: round((seconds * 1_000) / all) });
+    perCore.push((seconds * 1_000) / cpu);
+    rows.push({ measure: `${id}: seconds drawn per second of CPU`, value: round((seconds * 1_000) / cpu) });
+    rows.push({ measure: `${id}: seconds drawn per second passed`, value: round((seconds * 1_000) / all) });
   }
   await renderer.close('bench over');
-  const slowest = Math.min(...rows.map(({ value }) => Number(value)));
   rows.push({ measure: 'first window to first picture, p50 ms', value: round(percentile(firsts, 0.5)) });
   rows.push({ measure: 'first window to first picture, p95 ms', value: round(percentile(firsts, 0.95)) });
   rows.push({ measure: 'created to ready, ms', value: round(ready, 0) });
   return {
     what: `The portrait at ${size.width}×${size.height}: windows in → I420 pictures out, one thread, colour conversion included.`,
-    goal: 'at least 3 times real time',
-    met: slowest >= 3,
+    goal: 'at least 3 times real time on one core',
+    met: Math.min(...perCore) >= 3,
     rows,
   };
 }

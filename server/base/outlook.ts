@@ -25,10 +25,13 @@ export class Outlook {
     if (endOfClause && this.clauseEnds.at(-1) !== this.known) this.clauseEnds.push(this.known);
   }
 
-  /** Counts drawn frames, and the measured speed of the window they came from when `tookMs` is given. */
-  draw(frames: number, tookMs?: number): void {
+  /** Counts drawn frames. */
+  draw(frames: number): void {
     this.drawn += frames * TICKS_PER_FRAME;
-    if (tookMs === undefined || frames === 0) return;
+  }
+
+  /** A window of so many frames took the renderer `tookMs`. */
+  measure(frames: number, tookMs: number): void {
     const rtf = tookMs / ((frames * TICKS_PER_FRAME) / TICKS_PER_MS);
     this.rtf = 0.7 * this.rtf + 0.3 * rtf;
   }

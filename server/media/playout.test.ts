@@ -156,7 +156,8 @@ describe('playout', () => {
           for (const frame of all) {
             await stage.clock.advance(40 * rtf);
             frame.picture = picture;
-            whole.outlook.draw(1, 40 * rtf);
+            whole.outlook.draw(1);
+            whole.outlook.measure(1, 40 * rtf);
           }
           await stage.clock.advance(all.length * 40 + 1_000);
           expect((await report).outcome).toBe('done');

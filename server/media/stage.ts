@@ -126,12 +126,23 @@ export class Stage extends EventEmitter<StageEvents> {
   }
 
   #sendAudio(ticks: number, samples: Int16Array | undefined): void {
-    if (samples) this.#opus ??= OpusEncoder.create();
-    const data = samples && this.#opus ? this.#opus.encode(samples) : silentPacket();
+    const data = samples ? this.#voice().encode(samples) : this.#silence();
     const talkspurt = samples !== undefined && !this.#talking;
     this.#talking = samples !== undefined;
     this.#options.producers.sendAudio(this.#audio.packetize(data, ticks, talkspurt));
     this.#fanOut({ kind: 'audio', data, ticks, keyframe: true });
+  }
+
+  #voice(): OpusEncoder {
+    this.#opus ??= OpusEncoder.create();
+    return this.#opus;
+  }
+
+  /** Listeners' decoders hear stored silence next, so the encoder's memory of the voice would mislead what follows. */
+  #silence(): Uint8Array {
+    this.#opus?.close();
+    this.#opus = undefined;
+    return silentPacket();
   }
 
   #fanOut(packet: Packet): void {

@@ -1,0 +1,111 @@
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '#base/clock.ts';
+import { Lifetime } from '#base/lifetime.ts';
+import type { Log } from '#base/log.ts';
+import { createLimits } from './auth/limits.ts';
+import { Tokens } from './auth/tokens.ts';
+import { avatars } from './avatars/catalogue.ts';
+import { IdleLoops } from './avatars/idle-loops.ts';
+import type { Config } from './config.ts';
+import { createHttp, listen } from './http/server.ts';
+import { demoLlm } from './llm/demo.ts';
+import { Sfu } from './media/sfu.ts';
+import { openSession } from './open-session.ts';
+import { patternRenderer } from './render/pattern.ts';
+import { portraitRenderer } from './render/portrait.ts';
+import type { Renderer } from './render/renderer.ts';
+import { MemoryHistory } from './sessions/history.ts';
+import { SessionRegistry } from './sessions/registry.ts';
+import { attachSignalling } from './signalling/gateway.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { fliteTts } from './tts/flite.ts';
+
+export interface App {
+  /** Where the page is. */
+  readonly url: string;
+  /** Lets clauses on air end, then closes everything. Idempotent. */
+  close(reason: string): Promise<void>;
+}
+
+const PAGE = fileURLToPath(new URL('../dist/client/', import.meta.url));
+
+/** Builds the server out of its parts; the one place that knows which adapter stands behind which port. */
+export async function startApp(config: Config, log: Log): Promise<App> {
+  const life = new Lifetime();
+  for (const warning of config.warnings) log.warn(warning);
+  try {
+    return { url: await start(config, log, life), close: (reason) => life.close(reason) };
+  } catch (error) {
+    await life.close('could not start');
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Log, life: Lifetime): Promise<string> {
+  const clock = systemClock;
+  const metrics = createMetrics();
+  const [tokens, sfu, renderer] = await Promise.all([
+    Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
+    owned(life, Sfu.create({ ...rtcOf(config), log })),
+    owned(life, createRenderer(config, log)),
+  ]);
+  const idleLoops = new IdleLoops(renderer, life);
+  const limits = createLimits({ create: config.createRateLimit, prompt: config.promptRateLimit }, metrics);
+  const llm = demoLlm({ clock, describe: () => describe(config) });
+  const tts = fliteTts({ log });
+  const foundation = { sfu, renderer, idleLoops, llm, tts, maxViewers: config.maxViewers, clock, log, metrics };
+  const sessions = SessionRegistry.open({
+    open: (id, request) => openSession(foundation, id, request),
+    maxSessions: config.maxSessions,
+    idleTimeout: config.sessionIdleTimeout,
+    history: new MemoryHistory(),
+    clock,
+    log,
+    metrics,
+  });
+  const http = await createHttp({
+    config,
+    sessions,
+    tokens,
+    limits,
+    metrics,
+    log,
+    pageDir: PAGE,
+    avatars: () => avatars().map(({ id, name, voice }) => ({ id, name, voice, renderer: renderer.name })),
+    ready: () => (sfu.state === 'open' ? [] : ['the media workers are gone']),
+  });
+  life.defer(() => http.close());
+  const signalling = attachSignalling(http.server, { config, sessions, tokens, limits, metrics, clock, log });
+  life.defer((reason) => signalling.close(reason));
+  life.defer((reason) => sessions.close(reason));
+  const port = await listen(http, config);
+  // The first visitor shall not wait for the default face's idle loop.
+  idleLoops.get(avatars()[0]?.id ?? '').catch((error: unknown) => log.error({ err: error }, 'the idle loop could not be made'));
+  return config.publicUrl ?? `http://${isAnywhere(config.host) ? 'localhost' : config.host}:${String(port)}`;
+}
+
+/** What starts becomes `life`'s, also when something beside it fails to start. */
+async function owned<T extends { close(reason: string): Promise<void> }>(life: Lifetime, starting: Promise<T>): Promise<T> {
+  const part = await starting;
+  life.defer((reason) => part.close(reason));
+  return part;
+}
+
+function createRenderer({ renderer, pattern }: Config, log: Log): Promise<Renderer> {
+  const clock = systemClock;
+  if (renderer === 'portrait') return portraitRenderer({ avatars: avatars(), log, clock });
+  const { rtf, drop, delay: delayMs, failAfter } = pattern;
+  return Promise.resolve(patternRenderer({ rtf, drop, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
+}
+
+function rtcOf({ host, rtcWorkers, rtcPort, announcedAddress }: Config): Omit<Parameters<typeof Sfu.create>[0], 'log'> {
+  return { workers: rtcWorkers, rtcPort, announcedAddress, listenIp: /^(127\.|localhost)/.test(host) ? '127.0.0.1' : '0.0.0.0' };
+}
+
+const isAnywhere = (host: string): boolean => ['127.0.0.1', '0.0.0.0', '::', '[::]', 'localhost'].includes(host);
+
+/** One spoken sentence on what is configured. */
+function describe({ renderer }: Config): string {
+  const face = renderer === 'pattern' ? 'the test card' : 'a face drawn on the processor';
+  return `Right now I use the built-in demo answers, the built-in flite voice, and ${face}.`;
+}

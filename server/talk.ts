@@ -1,0 +1,45 @@
+import type { Log } from '#base/log.ts';
+import type { Stage } from '#server/media/stage.ts';
+import type { Talk, Utterance } from '#server/sessions/ports.ts';
+import { say, speak, type SpeakOptions, type Spoken } from '#server/speech/speak.ts';
+import type { Foundation } from './open-session.ts';
+
+/** How long it usually takes from an utterance's first window until it is on air, ms; the pose is chosen for then. */
+const USUAL_START_MS = 150;
+
+/** Binds the walk to a session's avatar, renderer and stage. */
+export function talkOf(
+  foundation: Foundation,
+  avatar: { readonly id: string; readonly voice: string },
+  stage: Stage,
+  log: Log,
+): Talk {
+  const { metrics, renderer } = foundation;
+  const options = ({ id, language, voice, signal, mark }: Utterance): SpeakOptions => ({
+    voice: { voice: voice ?? avatar.voice, language },
+    request: requestOf(avatar.id, stage),
+    signal,
+    mark,
+    renderFailed: (error) => {
+      metrics.providerErrors.inc({ provider: renderer.name, kind: 'render' });
+      log.error({ err: error, utteranceId: id }, 'the renderer failed; the voice goes on');
+    },
+  });
+  const speech = (utteranceId: string, spoken: Spoken) => ({ utteranceId, ...spoken });
+  return {
+    speak: (prompt, utterance) => speech(utterance.id, speak(prompt, foundation, options(utterance))),
+    say: (text, utterance) => speech(utterance.id, say(text, foundation, options(utterance))),
+  };
+}
+
+/** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
+function requestOf(avatar: string, stage: Stage): SpeakOptions['request'] {
+  let idleFrame: number | undefined;
+  return {
+    avatar,
+    get idleFrame() {
+      idleFrame ??= stage.idleFrameIn(USUAL_START_MS);
+      return idleFrame;
+    },
+  };
+}

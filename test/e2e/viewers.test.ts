@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser, readPaintedFrames, type Browser } from '#test/support/browser.ts';
+import { startServer, type RunningServer } from '#test/support/server.ts';
+
+const playing = () => (document.querySelector('video')?.currentTime ?? 0) > 0.2;
+
+describe('viewers of one stage', () => {
+  let server: RunningServer;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await startServer({ RENDERER: 'pattern' });
+    browser = await launchBrowser();
+  }, 120_000);
+  afterAll(async () => {
+    await browser.close();
+    await server.stop();
+  });
+
+  it('see the same frame numbers, over WebRTC and over HLS, and those the stage says', { timeout: 120_000 }, async () => {
+    const session = await server.createSession({});
+    const { epochMs, fps } = await server.stage(session);
+    const token = await server.call('POST', `/v1/sessions/${session.id}/tokens`, { role: 'viewer' }, session.token);
+    const viewer = token.body as { urls: { page: string } };
+    const pages = await Promise.all(
+      [session.urls.page, viewer.urls.page, `${viewer.urls.page}&transport=hls`].map((url) => browser.open(url)),
+    );
+    for (const page of pages) await page.waitForFunction(playing, undefined, { timeout: 30_000 });
+    const seen = await Promise.all(pages.map((page) => readPaintedFrames(page, 6_000)));
+    const [first = [], second = [], hls = []] = seen;
+    const shared = new Set(first.map((one) => one.frame));
+    expect(second.filter((one) => shared.has(one.frame)).length).toBeGreaterThan(50);
+    expect(hls.length).toBeGreaterThan(50);
+    for (const painted of seen) {
+      const ages = painted.map((one) => one.painted - (epochMs + (one.frame * 1_000) / fps));
+      // A frame can't be seen before it was released, nor be one of another stage or hour.
+      expect(Math.min(...ages)).toBeGreaterThan(-5);
+      expect(Math.max(...ages)).toBeLessThan(15_000);
+    }
+    for (const page of pages) await page.close();
+  });
+
+  it('that come late get a picture at once, although nobody speaks', { timeout: 60_000 }, async () => {
+    const session = await server.createSession({});
+    for (let join = 0; join < 3; join += 1) {
+      const page = await browser.open(session.urls.page);
+      await page.waitForFunction(playing, undefined, { timeout: 10_000 });
+      await page.close();
+    }
+  });
+
+  it('without a WebRTC stack watch by HLS, by themselves', { timeout: 60_000 }, async () => {
+    const session = await server.createSession({});
+    const page = await browser.context.newPage();
+    await page.addInitScript(() => Reflect.deleteProperty(window, 'RTCPeerConnection'));
+    await page.goto(session.urls.page);
+    await page.waitForFunction(playing, undefined, { timeout: 30_000 });
+    expect((await page.getByTestId('transport').textContent())?.toLowerCase()).toContain('hls');
+    await page.close();
+  });
+});
