@@ -1,0 +1,26 @@
+import { execa } from 'execa';
+
+/** Debian's pocketsphinx-en-us. */
+const MODEL = '/usr/share/pocketsphinx/model/en-us';
+const RECOGNISE = `asr=hmm=${MODEL}/en-us:dict=${MODEL}/cmudict-en-us.dict:lm=${MODEL}/en-us.lm.bin`;
+
+/**
+ * The English words heard in `sound`, in lower case, joined by single spaces; '' when none was heard.
+ * @param sound mono s16le samples when `rate` (Hz) is given, else a whole file of any kind ffmpeg reads.
+ */
+export async function recognise(sound: Buffer, rate?: number): Promise<string> {
+  const format = rate === undefined ? [] : ['-f', 's16le', '-ar', String(rate), '-ac', '1'];
+  // The recogniser gives words only after a silence; it hears 16 kHz mono.
+  const filter = `aresample=16000,aformat=channel_layouts=mono,apad=pad_dur=2,${RECOGNISE},ametadata=mode=print:file=-`;
+  const { stdout } = await execa(
+    'ffmpeg',
+    ['-v', 'error', ...format, '-i', 'pipe:0', '-vn', '-af', filter, '-f', 'null', '/dev/null'],
+    {
+      input: sound,
+    },
+  );
+  return [...stdout.matchAll(/^lavfi\.asr\.text=(.*)$/gm)]
+    .flatMap(([, words = '']) => words.toLowerCase().split(/\s+/))
+    .filter(Boolean)
+    .join(' ');
+}
