@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { AvatarError } from '#base/errors.ts';
+import { isAllowedOrigin, type Origins } from '#server/auth/origins.ts';
 import type { Claims } from '#server/auth/tokens.ts';
-import { isAllowedOrigin } from './origins.ts';
 import type { HttpOptions } from './options.ts';
 
 type Check = (request: FastifyRequest) => Promise<void>;
@@ -72,9 +72,9 @@ export function tokenOf(request: FastifyRequest): string | undefined {
  * Asked from this machine, by its own name, not through a proxy, and not by some web page on another origin:
  * a page elsewhere can make a browser here send requests to loopback, also under a name of its own that resolves there.
  */
-function isLocal(request: FastifyRequest, { allowedOrigins, publicUrl }: HttpOptions['config']): boolean {
+function isLocal(request: FastifyRequest, origins: Origins): boolean {
   const { origin, forwarded, 'x-forwarded-for': forwardedFor } = request.headers;
   if (forwarded !== undefined || forwardedFor !== undefined) return false;
   if (!LOOPBACK_PEER.test(request.socket.remoteAddress ?? '') || !LOOPBACK_NAME.test(request.host)) return false;
-  return origin === undefined || isAllowedOrigin(origin, request.host, allowedOrigins, publicUrl);
+  return origin === undefined || isAllowedOrigin(origin, request.host, origins);
 }

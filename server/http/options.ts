@@ -4,15 +4,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '#base/log.ts';
 import { ErrorBody, type AvatarInfo } from '#protocol/http.ts';
 import type { Limits } from '#server/auth/limits.ts';
+import type { Origins } from '#server/auth/origins.ts';
 import type { Tokens } from '#server/auth/tokens.ts';
 import type { SessionRegistry } from '#server/sessions/registry.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 
 export interface HttpOptions {
-  readonly config: {
-    readonly publicUrl: string | undefined;
-    readonly allowedOrigins: readonly string[];
-  };
+  readonly config: Origins;
   readonly sessions: SessionRegistry;
   readonly tokens: Tokens;
   readonly limits: Limits;

@@ -1,15 +1,5 @@
+import { isAllowedOrigin } from '#server/auth/origins.ts';
 import type { App, HttpOptions } from './options.ts';
-
-/** Our own origin, whatever name the client reached us by, or one of those allowed by configuration. */
-export function isAllowedOrigin(
-  origin: string,
-  host: string,
-  allowed: readonly string[],
-  publicUrl: string | undefined,
-): boolean {
-  if (allowed.includes('*') || allowed.includes(origin) || origin === publicUrl) return true;
-  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
-}
 
 const METHODS = 'GET, POST, PATCH, DELETE';
 const REQUEST_HEADERS = 'Authorization, Content-Type, If-Match';
@@ -17,11 +7,10 @@ const ANSWER_HEADERS = 'Location, ETag, Link, Retry-After, X-Request-Id';
 
 /** CORS (Fetch standard §3.2) for pages on the allowed origins: WHEP players, hls.js, other front ends. Tokens travel in headers, never in cookies. */
 export function allowOrigins(app: App, { config }: HttpOptions): void {
-  const { allowedOrigins, publicUrl } = config;
   app.addHook('onRequest', async (request, reply) => {
     const { origin } = request.headers;
-    if (allowedOrigins.length > 0) void reply.header('vary', 'Origin');
-    if (origin === undefined || !isAllowedOrigin(origin, request.host, allowedOrigins, publicUrl)) return;
+    if (config.allowedOrigins.length > 0) void reply.header('vary', 'Origin');
+    if (origin === undefined || !isAllowedOrigin(origin, request.host, config)) return;
     void reply.header('access-control-allow-origin', origin);
     void reply.header('access-control-expose-headers', ANSWER_HEADERS);
     void reply.header('cross-origin-resource-policy', 'cross-origin');

@@ -1,0 +1,292 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { io, type Socket } from 'socket.io-client';
+import { systemClock } from '#base/clock.ts';
+import { createLog } from '#base/log.ts';
+import type { Ack, RequestName } from '#protocol/signalling.ts';
+import { createLimits } from '#server/auth/limits.ts';
+import { Tokens } from '#server/auth/tokens.ts';
+import { MemoryHistory } from '#server/sessions/history.ts';
+import { SessionRegistry } from '#server/sessions/registry.ts';
+import { silentParts, type SilentParts } from '#server/sessions/silent.fixture.ts';
+import type { Session } from '#server/sessions/session.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
+import fc from 'fast-check';
+import { attachSignalling } from './gateway.ts';
+
+const secret = 'sixteen characters at least';
+const capabilities = { codecs: [{ mimeType: 'audio/opus', kind: 'audio', clockRate: 48_000 }] };
+let server: Server;
+let tokens: Tokens;
+let sessions: SessionRegistry;
+let signalling: ReturnType<typeof attachSignalling>;
+let session: Session;
+let parts: SilentParts[];
+let lines: string[];
+let metrics: ReturnType<typeof createMetrics>;
+let clients: Socket[];
+
+beforeEach(async () => {
+  [parts, lines, clients] = [[], [], []];
+  metrics = createMetrics();
+  const log = createLog('debug', { write: (line) => lines.push(line) });
+  tokens = await Tokens.open({ secret, dataDir: '/nonexistent', ttl: 60_000, clock: systemClock });
+  sessions = SessionRegistry.open({
+    open: async () => {
+      const opened = silentParts();
+      parts.push(opened);
+      return opened;
+    },
+    maxSessions: 10,
+    idleTimeout: 600_000,
+    history: new MemoryHistory(),
+    clock: systemClock,
+    log,
+    metrics,
+  });
+  session = await sessions.create({});
+  server = createServer();
+  const limits = createLimits({ create: 10, prompt: 10_000 }, metrics);
+  const config = { publicUrl: undefined, allowedOrigins: ['https://app.example'], maxViewers: 3 };
+  signalling = attachSignalling(server, { config, sessions, tokens, limits, metrics, clock: systemClock, log });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+
+afterEach(async () => {
+  for (const client of clients) client.disconnect();
+  await signalling.close('test over');
+  await sessions.close('test over');
+  await new Promise((resolve) => server.close(resolve));
+});
+
+type Heard = { name: string; payload: Record<string, unknown> };
+const origin = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const client = (auth: Record<string, unknown>, options = {}): Socket => {
+  const socket = io(origin(), { auth, forceNew: true, reconnection: false, transports: ['websocket'], ...options });
+  clients.push(socket);
+  return socket;
+};
+
+async function connect(role: 'host' | 'viewer' = 'host', sessionId = session.id) {
+  const socket = client({ token: await tokens.issue({ role, sessionId }) });
+  const heard: Heard[] = [];
+  socket.onAny((name: string, payload: Record<string, unknown>) => heard.push({ name, payload }));
+  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('connect_error', reject));
+  const ask = (event: RequestName | (string & {}), ...args: unknown[]) =>
+    socket.timeout(10_000).emitWithAck(event, ...args) as Promise<Ack<Record<string, unknown>>>;
+  return { socket, heard, ask };
+}
+
+const refused = async (auth: Record<string, unknown>, options = {}) =>
+  new Promise<Error & { data?: unknown }>((resolve, reject) => {
+    client(auth, options)
+      .once('connect_error', resolve)
+      .once('connect', () => reject(new Error('was let in')));
+  });
+
+test('join, connect, consume, resume, restart: each acknowledged, and the viewer is counted until it leaves', async () => {
+  const { socket, heard, ask } = await connect('viewer');
+  await expect.poll(() => heard[0]).toEqual({ name: 'state', payload: { state: 'listening' } });
+  const fingerprints = [{ algorithm: 'sha-256', value: 'AB:CD' }];
+  const connectTransport = { transportId: 'transport-1', dtlsParameters: { role: 'client', fingerprints } };
+  expect(await ask('connect_transport', connectTransport)).toMatchObject({
+    error: { code: 'conflict', message: 'Send join first.' },
+  });
+  expect(await ask('join', { rtpCapabilities: capabilities })).toMatchObject({
+    ok: {
+      sessionId: session.id,
+      role: 'viewer',
+      transport: { id: 'transport-1' },
+      stage: { fps: 25, width: 512 },
+      avatar: { id: 'default' },
+    },
+  });
+  expect(await ask('connect_transport', connectTransport)).toEqual({ ok: {} });
+  expect(await ask('consume', { transportId: 'transport-1', rtpCapabilities: capabilities })).toEqual({ ok: { consumers: [] } });
+  expect(await ask('resume', { consumerIds: [] })).toEqual({ ok: {} });
+  expect(await ask('restart_ice', { transportId: 'transport-1' })).toMatchObject({ ok: { iceParameters: {} } });
+  expect(await ask('restart_ice', { transportId: 'transport-2' })).toMatchObject({ error: { code: 'not_found' } });
+  expect(parts[0]?.counts.webrtc).toBe(1);
+  await ask('join');
+  expect(parts[0]?.counts.webrtc).toBe(1);
+  socket.disconnect();
+  await expect.poll(() => parts[0]?.counts.webrtc).toBe(0);
+  await expect.poll(() => session.state.state).toBe('idle');
+});
+
+test('a prompt is answered to everybody in the session: state, caption, turn', async () => {
+  const host = await connect();
+  const viewer = await connect('viewer');
+  const ack = await host.ask('prompt', { text: 'hi there', mode: 'say' });
+  const utteranceId = 'ok' in ack && ack.ok.utteranceId;
+  for (const { heard } of [host, viewer]) {
+    await expect
+      .poll(() => heard.find(({ name }) => name === 'turn')?.payload)
+      .toMatchObject({ utteranceId, spoken: 'hi there' });
+    expect(heard.filter(({ name }) => name === 'caption').map(({ payload }) => payload.text)).toEqual(['hi', 'there']);
+    expect(heard.filter(({ name }) => name === 'state').map(({ payload }) => payload.state)).toEqual([
+      'listening',
+      'thinking',
+      'speaking',
+      'listening',
+    ]);
+  }
+  parts[0]?.hls.emit('segment', { sequence: 1, durationMs: 1_000, uri: 'segment_1.m4s' });
+  await expect
+    .poll(() => viewer.heard.at(-1))
+    .toEqual({
+      name: 'segment_published',
+      payload: { sequence: 1, durationMs: 1_000, uri: 'segment_1.m4s' },
+    });
+});
+
+test('a provider that fails is an error event', async () => {
+  const { heard, ask } = await connect();
+  await ask('prompt', { text: 'FAIL', mode: 'say' });
+  await expect
+    .poll(() => heard.find(({ name }) => name === 'error')?.payload)
+    .toEqual({ code: 'provider_failed', message: 'The voice provider failed.' });
+});
+
+test('a viewer may watch, not talk', async () => {
+  const { ask } = await connect('viewer');
+  expect(await ask('prompt', { text: 'hi' })).toMatchObject({ error: { code: 'forbidden' } });
+  expect(await ask('control', { action: 'end' })).toMatchObject({ error: { code: 'forbidden' } });
+});
+
+test('interrupt, mute without a microphone, and end, which says so and disconnects', async () => {
+  const { socket, heard, ask } = await connect();
+  expect(await ask('control', { action: 'interrupt' })).toEqual({ ok: {} });
+  expect(await ask('control', { action: 'mute' })).toMatchObject({ error: { code: 'conflict' } });
+  const disconnected = new Promise((resolve) => socket.once('disconnect', resolve));
+  expect(await ask('control', { action: 'end' })).toEqual({ ok: {} });
+  expect(await disconnected).toBe('io server disconnect');
+  expect(heard.at(-1)).toEqual({ name: 'state', payload: { state: 'closed', reason: 'ended' } });
+  const token = await tokens.issue({ role: 'host', sessionId: session.id });
+  expect(await refused({ token })).toMatchObject({ data: { code: 'session_closed' } });
+});
+
+test('tokens: none, bad, expired, a server’s, of an unknown session, and one connection too many are refused with their code', async () => {
+  const issue = (sessionId: string, ttl?: number) => tokens.issue({ role: 'host', sessionId }, ttl);
+  expect(await refused({})).toMatchObject({ data: { code: 'unauthorized', message: expect.stringContaining('auth') as string } });
+  expect(await refused({ token: 7 })).toMatchObject({ data: { code: 'unauthorized' } });
+  expect(await refused({ token: 'a.b.c' })).toMatchObject({ data: { code: 'unauthorized' } });
+  expect(await refused({ token: await issue(session.id, -1_000) })).toMatchObject({ data: { code: 'unauthorized' } });
+  expect(await refused({ token: await tokens.issue({ role: 'server' }) })).toMatchObject({ data: { code: 'forbidden' } });
+  expect(await refused({ token: await issue('never-was-one') })).toMatchObject({ data: { code: 'session_not_found' } });
+  for (let n = 0; n < 3; n += 1) await connect();
+  expect(await refused({ token: await issue(session.id) })).toMatchObject({ data: { code: 'too_many_viewers' } });
+});
+
+test('a page of another origin is refused, an allowed one and our own are not', async () => {
+  const token = await tokens.issue({ role: 'host', sessionId: session.id });
+  const from = (given: string) => ({ extraHeaders: { origin: given } });
+  await refused({ token }, from('https://evil.example'));
+  for (const given of ['https://app.example', origin()]) {
+    const socket = client({ token }, from(given));
+    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('connect_error', reject));
+  }
+});
+
+test('what is not a request: unknown events, other shapes, binary, no acknowledgement', async () => {
+  const { socket, heard, ask } = await connect();
+  expect(await ask('produce', {})).toMatchObject({
+    error: { code: 'bad_request', message: expect.stringContaining('known are join') as string },
+  });
+  expect(await ask('constructor', {})).toMatchObject({ error: { code: 'bad_request' } });
+  expect(await ask('prompt', { text: '' })).toEqual({ error: { code: 'bad_request', message: 'text: must not be empty' } });
+  expect(await ask('prompt', { text: 'x'.repeat(8_001) })).toMatchObject({ error: { code: 'bad_request' } });
+  expect(await ask('prompt', 'hello')).toMatchObject({ error: { code: 'bad_request' } });
+  expect(await ask('prompt', { text: 'a' }, { text: 'b' })).toMatchObject({ error: { code: 'bad_request' } });
+  expect(await ask('prompt', Buffer.from('hello'))).toEqual({
+    error: { code: 'bad_request', message: 'prompt takes no binary data.' },
+  });
+  expect(await ask('join', { rtpCapabilities: { ...capabilities, extra: [Buffer.alloc(9)] } })).toMatchObject({
+    error: { code: 'bad_request' },
+  });
+  expect(await ask('connect_transport', { transportId: 't', dtlsParameters: { fingerprints: [] } })).toMatchObject({
+    error: { code: 'bad_request', message: expect.stringContaining('fingerprint') as string },
+  });
+  socket.emit('nonsense');
+  await expect.poll(() => heard.find(({ name }) => name === 'error')?.payload).toMatchObject({ code: 'bad_request' });
+  socket.emit('prompt', { text: 'said without asking back', mode: 'say' });
+  await expect
+    .poll(() => heard.find(({ name }) => name === 'turn')?.payload)
+    .toMatchObject({ spoken: 'said without asking back' });
+});
+
+test('a message of 1 MB ends its connection, and only that one', async () => {
+  const [large, binary, bystander] = [await connect(), await connect(), await connect('viewer')];
+  const ended = ({ socket }: { socket: Socket }) => new Promise((resolve) => socket.once('disconnect', resolve));
+  const both = Promise.all([ended(large), ended(binary)]);
+  large.socket.emit('prompt', { text: 'x'.repeat(1_000_000) });
+  binary.socket.emit('prompt', Buffer.alloc(1_000_000));
+  await both;
+  expect(bystander.socket.connected).toBe(true);
+  expect(await bystander.ask('client_stats', { stats: { rtt: 1 } })).toEqual({ ok: {} });
+  await expect.poll(() => lines.filter((line) => line.includes('socket left')).length).toBe(2);
+});
+
+test('client_log reaches the log with its session, and has a rate', async () => {
+  const { ask } = await connect();
+  expect(await ask('client_log', { level: 'warn', message: 'ice failed', data: { attempt: 2 } })).toEqual({ ok: {} });
+  const line = JSON.parse(lines.find((text) => text.includes('ice failed')) ?? '{}') as unknown;
+  expect(line).toMatchObject({ level: 40, sessionId: session.id, client: true, data: { attempt: 2 } });
+  const answers = [];
+  for (let n = 0; n < 150; n += 1) answers.push(await ask('client_log', { level: 'debug', message: 'again' }));
+  expect(answers.at(-1)).toMatchObject({ error: { code: 'rate_limited' } });
+  expect(await metrics.registry.metrics()).toMatch(/socket_event_ms_count\{event="client_log",outcome="rate_limited"\} \d/);
+});
+
+test('any event with anything: acknowledged with ok or a known error, and the connection stays', async () => {
+  const { ask, socket } = await connect('viewer');
+  const names = [
+    'join',
+    'connect_transport',
+    'consume',
+    'resume',
+    'restart_ice',
+    'prompt',
+    'control',
+    'client_log',
+    'client_stats',
+    '__proto__',
+    'toString',
+  ];
+  const event = fc.oneof(
+    fc.constantFrom(...names),
+    fc.string().filter((name) => !/^(connect|connect_error|disconnect|disconnecting|newListener|removeListener)$/.test(name)),
+  );
+  const shaped = fc.record(
+    {
+      transportId: fc.oneof(fc.constant('transport-1'), fc.jsonValue()),
+      rtpCapabilities: fc.oneof(fc.constant(capabilities), fc.jsonValue()),
+      dtlsParameters: fc.jsonValue(),
+      consumerIds: fc.oneof(fc.array(fc.string()), fc.jsonValue()),
+      text: fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue()),
+      stats: fc.oneof(fc.dictionary(fc.string(), fc.double()), fc.jsonValue()),
+      level: fc.constantFrom('info', 'loud'),
+      message: fc.string(),
+      data: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  );
+  const argument = fc.oneof(
+    fc.jsonValue(),
+    shaped,
+    fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes)),
+  );
+  const codes = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(event, fc.array(argument, { maxLength: 2 }), async (name, args) => {
+      const ack = await ask(name, ...args);
+      if ('error' in ack) codes.add(ack.error.code);
+      expect('ok' in ack || ack.error.message.length > 0).toBe(true);
+    }),
+    { numRuns: 120 },
+  );
+  expect(codes).not.toContain('internal');
+  expect(socket.connected).toBe(true);
+  expect(lines.filter((line) => line.includes('event failed'))).toEqual([]);
+});

@@ -1,0 +1,88 @@
+import type { types } from 'mediasoup';
+import { AvatarError } from '#base/errors.ts';
+import type { Log } from '#base/log.ts';
+import type { AnswerOf, RequestName, RequestOf } from '#protocol/signalling.ts';
+import type { Session } from '#server/sessions/session.ts';
+import type { Peer } from './peer.ts';
+
+type Answer<Name extends RequestName> = (peer: Peer, request: RequestOf<Name>) => AnswerOf<Name> | Promise<AnswerOf<Name>>;
+
+/** What each event does. Requests are parsed before they come here; mediasoup checks the inside of its own structures. */
+export const ANSWERS: { readonly [Name in RequestName]: Answer<Name> } = {
+  join,
+  connect_transport: connectTransport,
+  consume,
+  resume,
+  restart_ice: restartIce,
+  prompt,
+  control,
+  client_log: clientLog,
+  client_stats: clientStats,
+};
+
+/** Events only a host may send. */
+export const HOST_ONLY: readonly RequestName[] = ['prompt', 'control'];
+
+async function join(peer: Peer): Promise<AnswerOf<'join'>> {
+  const { session, role } = peer;
+  const { avatar, stage, viewers } = session.parts;
+  const { transportOptions: transport } = await peer.join();
+  const { fps, size, epochMs } = stage.status();
+  return {
+    sessionId: session.id,
+    role,
+    rtpCapabilities: { ...viewers.rtpCapabilities },
+    transport,
+    stage: { fps, ...size, epochMs },
+    state: session.state,
+    avatar: { id: avatar.id, name: avatar.name },
+  };
+}
+
+async function connectTransport(peer: Peer, { transportId, dtlsParameters }: RequestOf<'connect_transport'>) {
+  await peer.viewer.connect(transportId, dtlsParameters as types.DtlsParameters);
+  return {};
+}
+
+async function consume(peer: Peer, { transportId, rtpCapabilities }: RequestOf<'consume'>): Promise<AnswerOf<'consume'>> {
+  const consumers = await peer.viewer.consume(transportId, rtpCapabilities as types.RtpCapabilities);
+  return { consumers: consumers.map(({ rtpParameters, ...consumer }) => ({ ...consumer, rtpParameters: { ...rtpParameters } })) };
+}
+
+async function resume(peer: Peer, { consumerIds }: RequestOf<'resume'>) {
+  await peer.viewer.resume(consumerIds);
+  peer.session.audience();
+  return {};
+}
+
+async function restartIce(peer: Peer, { transportId }: RequestOf<'restart_ice'>): Promise<AnswerOf<'restart_ice'>> {
+  return { iceParameters: { ...(await peer.viewer.restartIce(transportId)) } };
+}
+
+async function prompt(peer: Peer, request: RequestOf<'prompt'>) {
+  await peer.limits.use('prompt', peer.session.id);
+  return { utteranceId: peer.session.prompt(request) };
+}
+
+async function control({ session, log }: Peer, { action }: RequestOf<'control'>) {
+  if (action === 'mute') throw new AvatarError('conflict', 'There is no microphone to mute: this session takes none.');
+  if (action === 'interrupt') session.interrupt();
+  else setImmediate(end, session, log);
+  return {};
+}
+
+/** After the answer, since the session ends this very connection. */
+function end(session: Session, log: Log): void {
+  session.close('ended').catch((error: unknown) => log.error({ err: error }, 'session did not close cleanly'));
+}
+
+async function clientLog(peer: Peer, { level, message, data }: RequestOf<'client_log'>) {
+  await peer.limits.use('client_log', peer.id);
+  peer.log[level]({ client: true, ...(data === undefined ? {} : { data }) }, message);
+  return {};
+}
+
+function clientStats({ log }: Peer, { stats }: RequestOf<'client_stats'>) {
+  log.debug({ client: true, stats }, 'client stats');
+  return {};
+}
