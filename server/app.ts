@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
@@ -49,7 +50,7 @@ async function start(config: Config, log: Log, life: Lifetime): Promise<string> 
     owned(life, Sfu.create({ ...rtcOf(config), log })),
     owned(life, createRenderer(config, log)),
   ]);
-  const idleLoops = new IdleLoops(renderer, life);
+  const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log }, life);
   const limits = createLimits({ create: config.createRateLimit, prompt: config.promptRateLimit }, metrics);
   const llm = demoLlm({ clock, describe: () => describe(config) });
   const tts = fliteTts({ log });

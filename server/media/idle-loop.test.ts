@@ -145,6 +145,21 @@ describe('IdleLoop', () => {
     await rejects(idle.picture(0), /closed/);
     ok(idle.packet(0).keyframe, 'packets stay readable for whoever still sends them');
   });
+
+  it('comes back from its bytes as it was, and from no others', () =>
+    withLoop(async (idle) => {
+      const bytes = idle.save();
+      const loaded = IdleLoop.load(bytes, SIZE);
+      ok(loaded);
+      equal(loaded.frames, FRAMES);
+      equal(loaded.motion, idle.motion);
+      deepStrictEqual(loaded.packet(30), idle.packet(30));
+      ok(alike(await loaded.picture(40), 40));
+      await loaded.close();
+      equal(IdleLoop.load(bytes, { width: 64, height: 64 }), undefined);
+      equal(IdleLoop.load(bytes.subarray(0, bytes.length / 2), SIZE), undefined);
+      equal(IdleLoop.load(Buffer.from('no idle loop'), SIZE), undefined);
+    }));
 });
 
 async function* repeat(picture: VideoFrame, times: number): AsyncGenerator<VideoFrame> {

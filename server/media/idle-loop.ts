@@ -1,3 +1,5 @@
+import { deserialize, serialize } from 'node:v8';
+import { z } from 'zod';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import { FPS, TICKS_PER_FRAME, type Size, type VideoFrame } from '#base/media.ts';
@@ -15,6 +17,15 @@ interface Stored {
   readonly packet: EncodedPicture;
   readonly thumbnail: Uint8Array;
 }
+
+const Bytes = z.instanceof(Uint8Array);
+const Saved = z.object({
+  size: z.object({ width: z.number(), height: z.number() }),
+  stored: z
+    .array(z.object({ packet: z.object({ data: Bytes, keyframe: z.boolean() }), thumbnail: Bytes }))
+    .refine((stored) => stored.length > 0 && stored.length % FPS === 0),
+});
+type Saved = { readonly size: Size; readonly stored: readonly Stored[] };
 
 /**
  * What an avatar looks like while nobody speaks, encoded once: closed GOPs of one second, each starting with an IDR. Holds packets and
@@ -60,6 +71,21 @@ export class IdleLoop {
       return new IdleLoop(size, stored);
     } finally {
       await encoder.close();
+    }
+  }
+
+  /** The loop as bytes that `load` reads. */
+  save(): Uint8Array {
+    return serialize({ size: this.size, stored: this.#stored } satisfies Saved);
+  }
+
+  /** A saved loop, or undefined when the bytes are none, or one of another size. */
+  static load(bytes: Uint8Array, { width, height }: Size): IdleLoop | undefined {
+    try {
+      const { size, stored } = Saved.parse(deserialize(bytes));
+      return size.width === width && size.height === height ? new IdleLoop(size, stored) : undefined;
+    } catch {
+      return undefined;
     }
   }
 
