@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { readText, sha256 } from './cache.mjs';
 import { withNode } from './node.mjs';
@@ -18,6 +18,7 @@ export async function buildPage(root, node) {
   if (isPageBuilt(root)) return;
   say('building the page');
   const hash = hashOfSources(root);
+  rmSync(stampPath(root), { force: true });
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
   const { code, output } = await run(node, [vite, 'build', '--logLevel', 'warn'], {
     cwd: root,

@@ -1,0 +1,57 @@
+import { format } from 'prettier';
+import { z } from 'zod';
+import * as http from '#protocol/http.ts';
+import { EVENTS, REQUESTS } from '#protocol/signalling.ts';
+import { describeOpenApi } from './openapi.ts';
+import { describeSocketEvents } from './socket-events.ts';
+
+/** Every generated file by its path in the checkout. */
+export async function documents(): Promise<Record<string, string>> {
+  const json = (value: unknown) => format(JSON.stringify(value), { parser: 'json', printWidth: 130 });
+  return {
+    'protocol/schema/http.json': await json(httpSchema()),
+    'protocol/schema/signalling.json': await json(signallingSchema()),
+    'docs/openapi.json': await json(await describeOpenApi()),
+    'docs/socket-events.md': describeSocketEvents(signallingSchema()),
+  };
+}
+
+type Schema = z.core.JSONSchema.BaseSchema;
+
+/** Bodies by name, as they travel. */
+function httpSchema(): Schema {
+  const named = Object.values(http).filter((value) => value instanceof z.ZodType);
+  const definitions = named.flatMap((schema) => {
+    const id = schema.meta()?.id;
+    return id === undefined ? [] : [[id, schemaOf(schema)] as const];
+  });
+  return { $schema: SCHEMA, title: 'HTTP bodies', $defs: Object.fromEntries(definitions) };
+}
+
+export interface SignallingSchema {
+  readonly $schema: string;
+  readonly title: string;
+  readonly requests: Readonly<Record<string, { readonly request: Schema; readonly answer: Schema }>>;
+  readonly events: Readonly<Record<string, Schema>>;
+}
+
+/** Requests with their answers, and events, by name. */
+function signallingSchema(): SignallingSchema {
+  const requests = Object.entries(REQUESTS).map(
+    ([name, { request, answer }]) => [name, { request: schemaOf(request), answer: schemaOf(answer) }] as const,
+  );
+  const events = Object.entries(EVENTS).map(([name, schema]) => [name, schemaOf(schema)] as const);
+  return {
+    $schema: SCHEMA,
+    title: 'Socket events',
+    requests: Object.fromEntries(requests),
+    events: Object.fromEntries(events),
+  };
+}
+
+const SCHEMA = 'https://json-schema.org/draft/2020-12/schema';
+
+function schemaOf(schema: z.ZodType): Schema {
+  const { $schema: _, id: __, ...rest } = z.toJSONSchema(schema, { io: 'input', reused: 'inline' });
+  return rest;
+}

@@ -1,0 +1,34 @@
+import { VirtualClock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { createLimits } from '#server/auth/limits.ts';
+import { Tokens } from '#server/auth/tokens.ts';
+import { createHttp } from '#server/http/server.ts';
+import { MemoryHistory } from '#server/sessions/history.ts';
+import { SessionRegistry } from '#server/sessions/registry.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
+
+/** The document of /openapi.json, asked of the real routes. Nothing listens and no session is opened. */
+export async function describeOpenApi(): Promise<unknown> {
+  const clock = new VirtualClock();
+  const metrics = createMetrics();
+  const log = silentLog;
+  const open = () => Promise.reject(new Error('nothing is opened for a description'));
+  const history = new MemoryHistory();
+  const http = await createHttp({
+    config: { publicUrl: undefined, allowedOrigins: [] },
+    sessions: SessionRegistry.open({ open, maxSessions: 1, idleTimeout: 1, history, clock, log, metrics }),
+    tokens: await Tokens.open({ secret: 'for a description only', dataDir: '', ttl: 1, clock }),
+    limits: createLimits({ create: 1, prompt: 1 }, metrics),
+    metrics,
+    log,
+    pageDir: '/nowhere',
+    avatars: () => [],
+    ready: () => [],
+  });
+  try {
+    await http.ready();
+    return http.swagger();
+  } finally {
+    await http.close();
+  }
+}
