@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AvatarError } from '#base/errors.ts';
-import { silentLog } from '#base/log.ts';
+import { createLog, silentLog } from '#base/log.ts';
 import { FPS, TICKS_PER_FRAME, TICKS_PER_SECOND, type Packet } from '#base/media.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 import { BEEP_FRAME, SIZE, play, stagePackets } from '#test/fixtures/stage-packets.ts';
@@ -192,6 +192,24 @@ describe('HlsPackager', () => {
     const { values } = await metrics.ffmpegExits.get();
     expect(values).toMatchObject([{ value: 1, labels: { code: 'SIGKILL' } }]);
     await packager.close('test');
+  });
+
+  it('bounds what waits for an ffmpeg that hangs, and kills it in the end', async () => {
+    const path = join(folder, 'hanging');
+    await writeFile(path, '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 1; done\n', { mode: 0o755 });
+    const lines: string[] = [];
+    const log = createLog('warn', { write: (line) => void lines.push(line) });
+    const packager = await HlsPackager.start({ size: SIZE, log, metrics: createMetrics(), ffmpeg: path });
+    const { pid = NaN } = packager;
+    const idr: Packet = { kind: 'video', data: Buffer.alloc(2 ** 20), ticks: 0, keyframe: true };
+    for (let second = 0; second < 20; second++) packager.write({ ...idr, ticks: second * TICKS_PER_SECOND });
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { msg: expect.stringContaining('behind') as string },
+    ]);
+    const { backlogBytes } = JSON.parse(lines[0] ?? '{}') as { backlogBytes: number };
+    expect(backlogBytes).toBeLessThan(6 * 2 ** 20);
+    await packager.close('test');
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
   it('closes at any moment, twice, and leaves no process', async () => {

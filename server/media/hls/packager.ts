@@ -4,8 +4,8 @@ import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { TICKS_PER_SECOND, type Packet, type Size } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import { NAL, joinNals, nalType, splitNals } from '../annex-b.ts';
 import type { PacketSink } from '../types.ts';
-import { parameterSets } from './h264.ts';
 import { BoxSplitter, spanOf } from './mp4.ts';
 import { nutFrame, nutHeader } from './nut.ts';
 
@@ -73,9 +73,9 @@ export class HlsPackager implements PacketSink {
   /** Starts at the first IDR; what comes before is skipped, except the sound that belongs to it or later. */
   write(packet: Packet): void {
     if (this.#ending) return;
-    if (this.#flowing && this.#child.stdin.writableLength > MAX_BACKLOG) this.#stall();
-    if (this.#flowing) return this.#send(packet);
-    if (packet.kind === 'audio') this.#early = [...this.#early, packet].slice(-MAX_EARLY_SOUND);
+    if (this.#child.stdin.writableLength > MAX_BACKLOG) this.#stall();
+    else if (this.#flowing) this.#send(packet);
+    else if (packet.kind === 'audio') this.#early = [...this.#early, packet].slice(-MAX_EARLY_SOUND);
     else if (packet.keyframe) this.#flow(packet);
   }
 
@@ -117,7 +117,7 @@ export class HlsPackager implements PacketSink {
   }
 
   #flow(idr: Packet): void {
-    if (!this.#headed) this.#child.stdin.write(nutHeader(this.#options.size, parameterSets(idr.data)));
+    if (!this.#headed) this.#child.stdin.write(nutHeader(this.#options.size, parameterSets(idr)));
     this.#headed = true;
     this.#flowing = true;
     this.#send(idr);
@@ -129,6 +129,7 @@ export class HlsPackager implements PacketSink {
   }
 
   #stall(): void {
+    if (!this.#flowing) return;
     this.#flowing = false;
     this.#options.log.warn({ backlogBytes: this.#child.stdin.writableLength }, 'ffmpeg is behind; HLS skips to the next IDR');
   }
@@ -152,6 +153,11 @@ export class HlsPackager implements PacketSink {
 }
 
 type Child = ResultPromise<typeof SPAWN>;
+
+/** SPS and PPS of an IDR, as Annex B. */
+function parameterSets(idr: Packet): Uint8Array {
+  return joinNals(splitNals(idr.data).filter((nal) => nalType(nal) === NAL.sps || nalType(nal) === NAL.pps));
+}
 
 const SPAWN = {
   stdin: 'pipe',

@@ -48,6 +48,8 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
   readonly #viewers: HlsViewers;
   #playlist: Playlist;
   #run: HlsRun | undefined;
+  /** Runs that still live, the one that is stopping included. */
+  readonly #living = new Set<HlsRun>();
   #runs = 0;
   #sequence = 0;
   /** The run that made the newest segment. */
@@ -61,7 +63,10 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     this.#viewers = new HlsViewers(options.clock);
     this.#playlist = Playlist.empty(options.epochMs);
     this.#life.defer(() => this.#store.clear());
-    this.#life.defer(() => this.#stop('closed'));
+    this.#life.defer(async (reason) => {
+      this.#cancelLinger();
+      await Promise.all([...this.#living].map((run) => run.close(reason)));
+    });
   }
 
   static create(options: RenditionOptions): HlsRendition {
@@ -132,7 +137,8 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
 
   #linger(): void {
     // A new request may start the next run while this one still ends.
-    void this.#stop('nobody watches');
+    void this.#run?.close('nobody watches');
+    this.#run = undefined;
     this.#playlist = this.#playlist.cleared();
     this.#store.clear();
   }
@@ -146,7 +152,9 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     };
     const run = HlsRun.start({ ...this.#options, publish });
     this.#run = run;
+    this.#living.add(run);
     void run.done.then(() => {
+      this.#living.delete(run);
       if (this.#run === run) this.#run = undefined;
     });
     return run;
@@ -166,12 +174,5 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     this.#cancelLinger();
     await this.#run?.finish();
     this.#playlist = this.#playlist.ended();
-  }
-
-  async #stop(reason: string): Promise<void> {
-    this.#cancelLinger();
-    const run = this.#run;
-    this.#run = undefined;
-    await run?.close(reason);
   }
 }
