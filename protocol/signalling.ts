@@ -42,17 +42,15 @@ export const Caption = z.object({
   utteranceId: z.string(),
   clause: z.number().int(),
   text: z.string(),
-  /** Stage time: frame numbers of the first and the one after the last picture of the clause. */
-  start: z.number().int(),
-  end: z.number().int(),
+  start: z.number().int().describe('stage frame number of the first picture of the clause; show it then'),
+  end: z.number().int().describe('of the one after its last, as far as known'),
 });
 export type Caption = z.infer<typeof Caption>;
 
 export const StateEvent = z.object({
   state: SessionState,
   reason: z.string().optional(),
-  /** While buffering: ms until speech starts. */
-  etaMs: z.number().optional(),
+  etaMs: z.number().optional().describe('while buffering: ms until speech starts'),
   utteranceId: z.string().optional(),
 });
 export type StateEvent = z.infer<typeof StateEvent>;
@@ -60,10 +58,10 @@ export type StateEvent = z.infer<typeof StateEvent>;
 export const TurnEvent = z.object({
   utteranceId: z.string(),
   outcome: z.enum(['done', 'interrupted', 'failed']),
-  /** What was really spoken. */
-  spoken: z.string(),
-  /** ms from the prompt to each stage: firstToken, firstClause, firstAudio, firstFrame, playout, end. */
-  stages: z.record(z.string(), z.number()),
+  spoken: z.string().describe('what was really spoken'),
+  stages: z
+    .record(z.string(), z.number())
+    .describe('ms from the prompt to each stage: firstToken, firstClause, firstAudio, firstFrame, playout, end'),
 });
 export type TurnEvent = z.infer<typeof TurnEvent>;
 

@@ -18,15 +18,16 @@ export async function documents(): Promise<Record<string, string>> {
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
-/** Bodies by name, as they travel. */
+/** Bodies by name, as they travel; they refer to each other. */
 function httpSchema(): Schema {
-  const named = Object.values(http).filter((value) => value instanceof z.ZodType);
-  const definitions = named.flatMap((schema) => {
-    const id = schema.meta()?.id;
-    return id === undefined ? [] : [[id, schemaOf(schema)] as const];
-  });
+  const { schemas } = z.toJSONSchema(z.globalRegistry, { io: 'input', uri: (id) => `#/$defs/${id}` });
+  const named = Object.entries(schemas).filter(([id]) => NAMES.has(id));
+  const definitions = named.map(([id, { $schema: _, $id: __, ...schema }]) => [id, schema] as const);
   return { $schema: SCHEMA, title: 'HTTP bodies', $defs: Object.fromEntries(definitions) };
 }
+
+/** What protocol/http.ts names, and no schema of some package that was registered beside it. */
+const NAMES = new Set(Object.values(http).flatMap((value) => (value instanceof z.ZodType ? [value.meta()?.id] : [])));
 
 export interface SignallingSchema {
   readonly $schema: string;
@@ -51,7 +52,8 @@ function signallingSchema(): SignallingSchema {
 
 const SCHEMA = 'https://json-schema.org/draft/2020-12/schema';
 
+/** In one piece: without the names by which HTTP bodies refer to each other. */
 function schemaOf(schema: z.ZodType): Schema {
-  const { $schema: _, id: __, ...rest } = z.toJSONSchema(schema, { io: 'input', reused: 'inline' });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', reused: 'inline', metadata: z.registry() });
   return rest;
 }

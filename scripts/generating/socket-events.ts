@@ -17,15 +17,15 @@ most 64 KB and no binary data; a larger one ends the connection. The session's e
 export function describeSocketEvents({ requests, events }: SignallingSchema): string {
   const asked = Object.entries(requests).map(([name, { request, answer }]) => {
     const who = (HOST_ONLY as readonly string[]).includes(name) ? '\n\nOnly for role `host`.' : '';
-    return `### \`${name}\`${who}\n\nRequest: ${table(request)}\n\nAnswer: ${table(answer)}`;
+    return `### \`${name}\`${who}\n\nRequest:${table(request)}\n\nAnswer:${table(answer)}`;
   });
-  const told = Object.entries(events).map(([name, schema]) => `### \`${name}\`\n\n${table(schema)}`);
+  const told = Object.entries(events).map(([name, schema]) => `### \`${name}\`${table(schema)}`);
   return `${[HEAD, '## Client → server', ...asked, '## Server → client', ...told].join('\n\n').replaceAll('\n\n\n', '\n\n')}\n`;
 }
 
 function table(schema: Schema): string {
   const lines = fields(schema, '');
-  return lines.length === 0 ? '`{}`' : `\n\n| field | type | |\n|---|---|---|\n${lines.join('\n')}`;
+  return lines.length === 0 ? ' `{}`' : `\n\n| field | type | |\n|---|---|---|\n${lines.join('\n')}`;
 }
 
 /** One line per field, the fields of objects and of arrays' items after it under their dotted path. */
@@ -43,13 +43,13 @@ function fields(schema: Schema, prefix: string): string[] {
 
 function typeOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (schema.anyOf) return schema.anyOf.map((option) => typeOf(option as Schema)).join(' or ');
+  if (schema.anyOf) return schema.anyOf.map((option) => typeOf(option)).join(' or ');
   if (schema.type === 'array') return `array of ${typeOf((schema.items ?? {}) as Schema)}`;
   if (schema.type === 'object' && typeof schema.additionalProperties === 'object') {
     const values = typeOf(schema.additionalProperties);
     if (values !== 'any') return `object of ${values}`;
   }
-  return schema.type ?? 'any';
+  return typeof schema.type === 'string' ? schema.type : 'any';
 }
 
 function limits({ minLength, maxLength, minItems, maxItems, pattern, default: fallback }: Schema): string {
