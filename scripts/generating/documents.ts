@@ -3,7 +3,7 @@ import { z } from 'zod';
 import * as http from '#protocol/http.ts';
 import { EVENTS, REQUESTS } from '#protocol/signalling.ts';
 import { describeOpenApi } from './openapi.ts';
-import { describeSocketEvents } from './socket-events.ts';
+import { describeSocketEvents, type SignallingSchema } from './socket-events.ts';
 
 /** Every generated file by its path in the checkout. */
 export async function documents(): Promise<Record<string, string>> {
@@ -28,13 +28,6 @@ function httpSchema(): Schema {
 
 /** What protocol/http.ts names, and no schema of some package that was registered beside it. */
 const NAMES = new Set(Object.values(http).flatMap((value) => (value instanceof z.ZodType ? [value.meta()?.id] : [])));
-
-export interface SignallingSchema {
-  readonly $schema: string;
-  readonly title: string;
-  readonly requests: Readonly<Record<string, { readonly request: Schema; readonly answer: Schema }>>;
-  readonly events: Readonly<Record<string, Schema>>;
-}
 
 /** Requests with their answers, and events, by name. */
 function signallingSchema(): SignallingSchema {

@@ -1,8 +1,14 @@
 import type { z } from 'zod';
 import { HOST_ONLY } from '#server/signalling/requests.ts';
-import type { SignallingSchema } from './documents.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
+
+export interface SignallingSchema {
+  readonly $schema: string;
+  readonly title: string;
+  readonly requests: Readonly<Record<string, { readonly request: Schema; readonly answer: Schema }>>;
+  readonly events: Readonly<Record<string, Schema>>;
+}
 
 const HEAD = `# Socket events
 
