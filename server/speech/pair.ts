@@ -36,15 +36,23 @@ export async function* pair(
   const work = new Work(options);
   const feeding = work.feed(windows);
   const drawing = work.draw();
+  let left = true;
   try {
     for await (const frame of work.frames) {
       yield frame;
       work.taken(frame.frame + 1);
     }
+    left = false;
+  } catch (error) {
+    left = false;
+    throw error;
   } finally {
-    options.stop();
-    work.stop();
-    await Promise.all([feeding, drawing]);
+    // Once all frames there will be are given out, the pictures of the last are still drawn into them.
+    if (left) {
+      options.stop();
+      work.stop();
+      await Promise.all([feeding, drawing]);
+    }
   }
 }
 
@@ -71,7 +79,7 @@ class Work {
 
   stop(): void {
     this.#windows.clear();
-    this.frames.end();
+    this.frames.clear();
     this.#wake();
   }
 
@@ -88,11 +96,12 @@ class Work {
         startOfClause = window.endOfClause;
         if (!this.#failed) await this.#windows.push(window);
       }
-      this.#options.outlook.ended = true;
       this.frames.end();
     } catch (error) {
       if (!this.#options.signal.aborted) this.frames.fail(error);
     } finally {
+      // Also after a failure: what is known is all there will be, so playout need not wait for more before it starts.
+      this.#options.outlook.ended = true;
       this.#windows.end();
     }
   }

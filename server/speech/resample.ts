@@ -1,6 +1,10 @@
-import { ConverterType, create } from '@alexanderolsen/libsamplerate-js';
+import { createRequire } from 'node:module';
+import type * as Libsamplerate from '@alexanderolsen/libsamplerate-js';
 import { FPS } from '#base/media.ts';
 import { AvatarError } from '#base/errors.ts';
+
+// A CommonJS bundle whose exports Node can't name at import.
+const { ConverterType, create } = createRequire(import.meta.url)('@alexanderolsen/libsamplerate-js') as typeof Libsamplerate;
 
 /**
  * Converts the rate of one stream of mono s16 sound, run by run. A run is what comes between two flushes, a whole number of 25 fps frames;

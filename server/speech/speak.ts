@@ -1,5 +1,5 @@
 import type { Clock } from '#base/clock.ts';
-import type { AvFrame } from '#base/media.ts';
+import type { AvFrame, Clause } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import type { Llm, Prompt } from '#server/llm/llm.ts';
 import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
@@ -7,6 +7,7 @@ import type { Tts, Voice } from '#server/tts/tts.ts';
 import { clauses } from './clauses.ts';
 import { hear } from './hear.ts';
 import { pair } from './pair.ts';
+import { asWritten, aloud } from './speakable.ts';
 import { window } from './windows.ts';
 
 /** What an answer is made with. */
@@ -51,8 +52,10 @@ function walk(
   const signal = AbortSignal.any([options.signal, life.signal]);
   const outlook = new Outlook(renderer.expectedRtf);
   const tokens = marked(answer(signal), () => mark('firstToken'));
+  const written = new Map<number, Clause>();
   const text = marked(clauses(tokens, { clock, language: voice.language, signal }), () => mark('firstClause'));
-  const sound = marked(tts.synthesize(text, voice, signal), () => mark('firstAudio'));
+  const said = tts.synthesize(aloud(text, voice.language, written), voice, signal);
+  const sound = marked(asWritten(said, written), () => mark('firstAudio'));
   const windows = window(hear(sound, tts.rate), renderer.geometry);
   const firstFrame = (): void => mark('firstFrame');
   const frames = pair(windows, { renderer, request, outlook, clock, signal, firstFrame, renderFailed, stop: () => life.abort() });
