@@ -8,6 +8,8 @@ import { Seam } from './seam.ts';
 
 /** A keyframe on request at most every 200 ms. */
 const KEYFRAME_GAP = 5;
+/** After so many missing pictures in a row the idle face takes over while the voice goes on: a frozen face is worse than a resting mouth. */
+const PATIENCE = 5;
 /** Pictures being composed or encoded at once; more means that the machine can't keep up. */
 const MAX_PENDING = 3;
 
@@ -37,6 +39,9 @@ export class Pictures {
   #keyframeWanted = true;
   #lastKeyframe = Number.NEGATIVE_INFINITY;
   #closed = false;
+  /** Missing pictures in a row. */
+  #missing = 0;
+  #lastSpoken: VideoFrame | undefined;
 
   constructor(options: PicturesOptions) {
     this.#options = options;
@@ -55,19 +60,21 @@ export class Pictures {
 
   /** Gets ready for a switch that happens at stage frame `frame`. */
   turning(frame: number, to: 'speech' | 'idle', last: AvFrame | undefined): void {
-    this.#seam.turn(frame, to, last?.picture);
+    if (to === 'speech') this.#missing = 0;
+    this.#seam.turn(frame, to, last?.picture ?? this.#lastSpoken);
     void this.#open();
   }
 
   release(frame: number, spoken: AvFrame | undefined, overdue: boolean): void {
-    if (!spoken && this.#storedTakes(frame)) return this.#releaseStored(frame);
-    const picture = spoken?.picture;
-    const late = spoken !== undefined && !picture;
-    if (late || overdue || this.#pending >= MAX_PENDING) {
-      if (spoken) this.#options.metrics.playoutLateFrames.inc();
+    if (spoken && !spoken.picture) this.#options.metrics.playoutLateFrames.inc();
+    if (spoken && !this.#follow(frame, spoken.picture)) return;
+    if (!spoken) this.#lastSpoken = undefined;
+    if (!spoken?.picture && this.#storedTakes(frame)) return this.#releaseStored(frame);
+    if (overdue || this.#pending >= MAX_PENDING) {
+      if (spoken?.picture) this.#options.metrics.playoutLateFrames.inc();
       return;
     }
-    this.#releaseLive(frame, picture);
+    this.#releaseLive(frame, spoken?.picture);
   }
 
   async close(): Promise<void> {
@@ -75,6 +82,22 @@ export class Pictures {
     await this.#work;
     this.#seam.release();
     await (await this.#encoder)?.close();
+  }
+
+  /** False while a missing picture is waited for; afterwards the idle face covers for it until pictures come again. */
+  #follow(frame: number, picture: VideoFrame | undefined): boolean {
+    if (picture) {
+      if (this.#missing >= PATIENCE) this.#seam.turn(frame, 'speech', undefined);
+      this.#missing = 0;
+      this.#lastSpoken = picture;
+      return true;
+    }
+    this.#missing += 1;
+    if (this.#missing === PATIENCE) {
+      this.#seam.turn(frame, 'idle', this.#lastSpoken);
+      this.#lastSpoken = undefined;
+    }
+    return this.#missing >= PATIENCE;
   }
 
   /** Stored packets go on while nobody needs a keyframe in between, and take over from live ones at a whole second. */

@@ -26,7 +26,7 @@ async function* idlePictures(): AsyncGenerator<VideoFrame> {
   for (let i = 0; i < 50; i += 1) yield await Promise.resolve(bar(0.5 - 0.5 * Math.cos((2 * Math.PI * i) / 50)));
 }
 
-function speech(frames: number): Speech {
+function speech(frames: number, drawn = frames): Speech {
   const outlook = new Outlook(0.1);
   outlook.hear(frames * TICKS_PER_FRAME, true);
   outlook.draw(frames);
@@ -41,7 +41,7 @@ function speech(frames: number): Speech {
         clause,
         startOfClause: frame === 0,
         endOfClause: frame === frames - 1,
-        picture: bar((frame % 25) / 25, 230),
+        picture: frame < drawn ? bar((frame % 25) / 25, 230) : undefined,
       });
     }
   }
@@ -134,5 +134,22 @@ describe('stage', () => {
     expect(audio.length).toBeGreaterThan(20);
     audio.slice(1).forEach((timestamp, i) => expect(timestamp - (audio[i] ?? 0)).toBe(960));
     for (const ticks of video) expect(ticks % TICKS_PER_FRAME).toBe(0);
+  });
+
+  it('keeps the voice whole and shows the idle face when pictures stop coming', async () => {
+    const packets: Packet[] = [];
+    stage.subscribe({ write: (packet) => packets.push(packet) });
+    const before = (await metrics.playoutLateFrames.get()).values[0]?.value ?? 0;
+    const report = await stage.play(speech(60, 20));
+    await sleep(300);
+    expect(report.outcome).toBe('done');
+    const spoken = packets.filter((packet) => packet.kind === 'audio' && packet.data.length > 10);
+    expect(spoken).toHaveLength(120);
+    spoken.slice(1).forEach((packet, i) => expect(packet.ticks - (spoken[i]?.ticks ?? 0)).toBe(960));
+    const from = (spoken[0]?.ticks ?? 0) / TICKS_PER_FRAME;
+    const shown = packets.filter((packet) => packet.kind === 'video').map((packet) => packet.ticks / TICKS_PER_FRAME - from);
+    expect(shown.filter((frame) => frame >= 20 && frame < 24)).toEqual([]);
+    expect(shown.filter((frame) => frame >= 24 && frame < 60).length).toBeGreaterThan(30);
+    expect(((await metrics.playoutLateFrames.get()).values[0]?.value ?? 0) - before).toBeGreaterThanOrEqual(40);
   });
 });
