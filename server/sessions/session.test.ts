@@ -142,6 +142,9 @@ test('a greeting waits for somebody to hear it, but not for ever; then prompts f
   session.audience();
   await pass(3 * WORD);
   expect(of('turn').map(({ spoken }) => spoken)).toEqual(['hello', 'after']);
+  const [greeting, prompt] = of('turn').map(({ stages }) => (stages as { playout: number }).playout);
+  expect(greeting).toBeLessThan(WORD);
+  expect(prompt).toBeGreaterThanOrEqual(5 * WORD);
   const lonely = open({ greeting: 'anyone' });
   await lonely.pass(6_000);
   expect(lonely.of('turn')).toMatchObject([{ outcome: 'done', spoken: 'anyone' }]);

@@ -63,7 +63,7 @@ export class Session extends EventEmitter<SessionEvents> {
     const { id, clock, request, parts } = options;
     this.id = id;
     this.parts = parts;
-    this.createdAt = clock.wall();
+    this.createdAt = Math.round(clock.wall());
     this.#options = options;
     this.#activeAt = clock.now();
     this.#turns = new Turns(

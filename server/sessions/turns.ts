@@ -39,7 +39,8 @@ export interface TurnSinks {
 interface Pending {
   readonly turn: Turn;
   readonly text: string;
-  readonly timeline: Timeline;
+  /** From the prompt on; a greeting, which nobody asked for, counts from its beginning. */
+  timeline: Timeline;
   readonly abort: AbortController;
   /** The turn begins no sooner. */
   readonly hold: Promise<void>;
@@ -72,7 +73,14 @@ export class Turns {
     }
     const { clock } = this.#options;
     const asked = mode === 'greeting' ? {} : { prompt: text };
-    const turn: Turn = { utteranceId: randomUUID(), mode, ...asked, spoken: '', state: 'queued', askedAt: clock.wall() };
+    const turn: Turn = {
+      utteranceId: randomUUID(),
+      mode,
+      ...asked,
+      spoken: '',
+      state: 'queued',
+      askedAt: Math.round(clock.wall()),
+    };
     void this.#queue.push({ turn, text, timeline: new Timeline(clock), abort: new AbortController(), hold });
     this.#save(turn);
     return turn.utteranceId;
@@ -91,7 +99,7 @@ export class Turns {
     const turn = this.#current?.turn;
     if (!turn || turn.utteranceId !== utteranceId || turn.startedAt !== undefined) return;
     turn.state = 'speaking';
-    turn.startedAt = this.#options.clock.wall();
+    turn.startedAt = Math.round(this.#options.clock.wall());
     this.#save(turn);
   }
 
@@ -125,6 +133,7 @@ export class Turns {
     try {
       await Promise.race([pending.hold, aborted(abort.signal)]);
       if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
+      if (turn.mode === 'greeting') pending.timeline = new Timeline(this.#options.clock);
       turn.state = 'thinking';
       this.#save(turn);
       this.#sinks.begun(turn.utteranceId);
@@ -171,7 +180,7 @@ export class Turns {
   #end({ turn, timeline }: Pending, outcome: TurnEvent['outcome'], spoken: string): void {
     const { clock, metrics } = this.#options;
     timeline.mark('end');
-    Object.assign(turn, { state: outcome, spoken, endedAt: clock.wall() });
+    Object.assign(turn, { state: outcome, spoken, endedAt: Math.round(clock.wall()) });
     this.#save(turn);
     const { stages } = timeline;
     for (const [stage, ms] of Object.entries(stages)) metrics.turnStageMs.observe({ stage }, ms);
