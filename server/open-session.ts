@@ -1,33 +1,14 @@
-import type { Clock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
-import type { Log } from '#base/log.ts';
 import type { CreateSession } from '#protocol/http.ts';
 import { findAvatar } from '#server/avatars/catalogue.ts';
-import type { IdleLoops } from '#server/avatars/idle-loops.ts';
-import type { Llm } from '#server/llm/llm.ts';
 import { HlsRendition } from '#server/media/hls/rendition.ts';
 import { createStageProducers } from '#server/media/producers.ts';
-import type { Sfu } from '#server/media/sfu.ts';
 import { Stage } from '#server/media/stage.ts';
 import { Viewers } from '#server/media/viewers.ts';
 import { Whep } from '#server/media/whep.ts';
-import type { Renderer } from '#server/render/renderer.ts';
 import type { SessionParts } from '#server/sessions/ports.ts';
-import type { Metrics } from '#server/telemetry/metrics.ts';
-import type { Tts } from '#server/tts/tts.ts';
+import type { Foundation } from './foundation.ts';
 import { talkOf } from './talk.ts';
-
-export interface Foundation {
-  readonly sfu: Sfu;
-  readonly renderer: Renderer;
-  readonly idleLoops: IdleLoops;
-  readonly llm: Llm;
-  readonly tts: Tts;
-  readonly maxViewers: number;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
 
 /** Everything one session is made of, on air when it is returned. Nothing is left behind when a part can't be had. */
 export async function openSession(foundation: Foundation, id: string, request: CreateSession): Promise<SessionParts> {

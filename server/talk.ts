@@ -1,8 +1,9 @@
+import { AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { Stage } from '#server/media/stage.ts';
 import type { Talk, Utterance } from '#server/sessions/ports.ts';
 import { say, speak, type SpeakOptions, type Spoken } from '#server/speech/speak.ts';
-import type { Foundation } from './open-session.ts';
+import type { Foundation } from './foundation.ts';
 
 /** How long it usually takes from an utterance's first window until it is on air, ms; the pose is chosen for then. */
 const USUAL_START_MS = 150;
@@ -14,7 +15,7 @@ export function talkOf(
   stage: Stage,
   log: Log,
 ): Talk {
-  const { metrics, renderer } = foundation;
+  const { metrics, renderer, tts } = foundation;
   const options = ({ id, language, voice, signal, mark }: Utterance): SpeakOptions => ({
     voice: { voice: voice ?? avatar.voice, language },
     request: requestOf(avatar.id, stage),
@@ -25,7 +26,15 @@ export function talkOf(
       log.error({ err: error, utteranceId: id }, 'the renderer failed; the voice goes on');
     },
   });
-  const speech = (utteranceId: string, spoken: Spoken) => ({ utteranceId, ...spoken });
+  const failed = (error: unknown): void => {
+    if (error instanceof AvatarError && error.code === 'provider_failed')
+      metrics.providerErrors.inc({ provider: tts.name, kind: 'failed' });
+  };
+  const speech = (utteranceId: string, { frames, outlook }: Spoken) => ({
+    utteranceId,
+    outlook,
+    frames: watched(frames, failed),
+  });
   return {
     speak: (prompt, utterance) => speech(utterance.id, speak(prompt, foundation, options(utterance))),
     say: (text, utterance) => speech(utterance.id, say(text, foundation, options(utterance))),
@@ -42,4 +51,13 @@ function requestOf(avatar: string, stage: Stage): SpeakOptions['request'] {
       return idleFrame;
     },
   };
+}
+
+async function* watched<T>(items: AsyncIterable<T>, failed: (error: unknown) => void): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* items;
+  } catch (error) {
+    failed(error);
+    throw error;
+  }
 }

@@ -1,0 +1,22 @@
+import type { Clock } from '#base/clock.ts';
+import type { Log } from '#base/log.ts';
+import type { IdleLoops } from '#server/avatars/idle-loops.ts';
+import type { Llm } from '#server/llm/llm.ts';
+import type { Sfu } from '#server/media/sfu.ts';
+import type { Renderer } from '#server/render/renderer.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { Tts } from '#server/tts/tts.ts';
+
+/** What all sessions of a server share. */
+export interface Foundation {
+  readonly sfu: Sfu;
+  readonly renderer: Renderer;
+  readonly idleLoops: IdleLoops;
+  readonly llm: Llm;
+  readonly tts: Tts;
+  /** Per session. */
+  readonly maxViewers: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
