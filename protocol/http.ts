@@ -67,6 +67,7 @@ export const Turn = z
   .meta({ id: 'Turn' });
 export type Turn = z.infer<typeof Turn>;
 export const Transcript = z.object({ turns: z.array(Turn) }).meta({ id: 'Transcript' });
+export type Transcript = z.infer<typeof Transcript>;
 
 export const StageStatus = z
   .object({
