@@ -91,7 +91,7 @@ async function flashes(path: string): Promise<number[]> {
     '0:v',
     '-vf',
     'crop=16:16,scale=1:1,showinfo',
-    '-vsync',
+    '-fps_mode',
     'passthrough',
   ];
   const { stdout } = await execa('ffmpeg', [...args, '-f', 'rawvideo', '-pix_fmt', 'gray', '-'], { encoding: 'buffer' });
