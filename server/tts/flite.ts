@@ -42,7 +42,6 @@ export function fliteTts({ ffmpeg = 'ffmpeg', log }: Options): Tts {
     async *synthesize(clauses, { voice = DEFAULT_VOICE }, signal) {
       const hush = VOICES[voice];
       if (hush === undefined) throw unknownVoice(voice);
-      if (signal.aborted) return;
       const life = new Lifetime();
       try {
         const folder = await mkdtemp(join(tmpdir(), 'flite-'));
