@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { capabilities, type Browser } from './capabilities.ts';
 
 const chromium: Browser = {
-  RTCPeerConnection: class {},
+  RTCPeerConnection: Object,
   RTCRtpReceiver: { getCapabilities: () => ({ codecs: [{ mimeType: 'video/VP8' }, { mimeType: 'video/H264' }] }) },
-  MediaSource: class {},
+  MediaSource: Object,
   ManagedMediaSource: undefined,
   navigator: { vendor: 'Google Inc.' },
   canPlayType: () => 'maybe',

@@ -2,14 +2,14 @@ import type { PromptBody } from '#protocol/http.ts';
 import type { AnswerOf, StateEvent } from '#protocol/signalling.ts';
 import { Emitter } from './emitter.ts';
 import { asClientError, ClientError, serverError } from './errors.ts';
-import { createToken, obtainSession, playlistUrl, stageStatus } from './http.ts';
+import { createToken, obtainSession, playlistUrl, stageStatus, transcript } from './http.ts';
 import { Media } from './media.ts';
 import { Owned } from './owned.ts';
 import { Reports } from './reports.ts';
 import { Signalling, type SignallingEvents } from './signalling.ts';
 import { Sound } from './sound.ts';
 import { Subtitles } from './subtitles.ts';
-import type { AvatarEvents, Connection, ConnectOptions, JoinedSession, Snapshot } from './types.ts';
+import type { AvatarEvents, Connection, ConnectOptions, JoinedSession, LoggedTurn, Snapshot } from './types.ts';
 
 const STATS_EVERY = 5_000;
 
@@ -82,6 +82,20 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     if (!session) throw new ClientError('not_ready', 'There is no session yet.');
     const { urls } = await createToken(this.#server, session, 'viewer', this.#owned.signal);
     return new URL(urls.page, this.#server).href;
+  }
+
+  /** What was said so far, oldest first. @throws ClientError */
+  async transcript(): Promise<LoggedTurn[]> {
+    const { session } = this.snapshot;
+    if (!session) throw new ClientError('not_ready', 'There is no session yet.');
+    const { turns } = await transcript(this.#server, session, this.#owned.signal);
+    return turns.map(({ utteranceId, mode, prompt, spoken, state }) => ({
+      utteranceId,
+      mode,
+      ...(prompt === undefined ? {} : { prompt }),
+      ...(spoken === '' ? {} : { spoken }),
+      ...(state === 'done' || state === 'interrupted' || state === 'failed' ? { outcome: state } : {}),
+    }));
   }
 
   /** Must be called by a touch, click or key while `sound.blocked`. */

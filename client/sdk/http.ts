@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { CreatedSession, CreatedToken, StageStatus, type CreateSession, type Role } from '#protocol/http.ts';
+import { CreatedSession, CreatedToken, StageStatus, Transcript, type CreateSession, type Role } from '#protocol/http.ts';
 import { backoff } from './backoff.ts';
 import { asClientError, ClientError, httpError } from './errors.ts';
 import type { Owned } from './owned.ts';
@@ -59,6 +59,11 @@ export function createToken(
 /** `GET /v1/sessions/:id/stage`. @throws ClientError */
 export function stageStatus(server: URL, { id, token }: Credentials, signal: AbortSignal): Promise<StageStatus> {
   return call(server, { path: `/v1/sessions/${id}/stage`, answer: StageStatus, token, signal });
+}
+
+/** `GET /v1/sessions/:id/transcript`. @throws ClientError */
+export function transcript(server: URL, { id, token }: Credentials, signal: AbortSignal): Promise<z.infer<typeof Transcript>> {
+  return call(server, { path: `/v1/sessions/${id}/transcript`, answer: Transcript, token, signal });
 }
 
 export function playlistUrl(server: URL, { id, token }: Credentials): string {

@@ -2,4 +2,4 @@
 export { connect } from './connect.ts';
 export type { AvatarClient } from './client.ts';
 export { ClientError, asClientError, type ClientErrorCode } from './errors.ts';
-export type { Connection, ConnectOptions, JoinedSession, Snapshot } from './types.ts';
+export type { Connection, ConnectOptions, JoinedSession, LoggedTurn, Snapshot } from './types.ts';

@@ -1,4 +1,4 @@
-import type { CreateSession, Role } from '#protocol/http.ts';
+import type { CreateSession, Role, Turn } from '#protocol/http.ts';
 import type { AnswerOf, Caption, SegmentPublished, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClientError } from './errors.ts';
 import type { TransportChoice } from './plan.ts';
@@ -62,3 +62,10 @@ export type AvatarEvents = {
   stats: [Stats];
   error: [ClientError];
 };
+
+/** What a log shows of a turn: what was asked as soon as it is asked, the rest when it is over. */
+export interface LoggedTurn extends Partial<Omit<TurnEvent, 'utteranceId'>> {
+  readonly utteranceId: string;
+  readonly prompt?: string;
+  readonly mode?: Turn['mode'];
+}

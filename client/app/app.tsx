@@ -1,0 +1,44 @@
+import { useState } from 'react';
+import { AvatarStage } from '#client/react/avatar-stage.tsx';
+import { useAvatar } from '#client/react/use-avatar.ts';
+import type { AvatarClient } from '#client/sdk/index.ts';
+import { Composer } from './composer.tsx';
+import { Header } from './header.tsx';
+import { Log } from './log.tsx';
+import { Overlay } from './overlay.tsx';
+import { Sound } from './sound.tsx';
+import { useTurns } from './turns.ts';
+import { mood } from './words.ts';
+
+/** The page: the stage in the middle, what is said below it, the log at the side. */
+export function App({ client }: { client: AvatarClient }) {
+  const snapshot = useAvatar(client);
+  const { turns, noteAsked } = useTurns(client, snapshot.session?.id);
+  const [isLogOpen, setLogOpen] = useState(false);
+  const { session, caption, connection } = snapshot;
+  const hasEnded = connection.status === 'ended';
+  return (
+    <div className="page" data-log={isLogOpen}>
+      <Header client={client} snapshot={snapshot} isLogOpen={isLogOpen} onLog={() => setLogOpen(!isLogOpen)} />
+      <main className="main">
+        <AvatarStage client={client} className="stage">
+          <p className="mood" data-state={connection.status === 'live' ? snapshot.state?.state : connection.status} role="status">
+            <i aria-hidden />
+            <span data-testid="state">{mood(snapshot)}</span>
+          </p>
+          {!hasEnded && <Sound client={client} sound={snapshot.sound} />}
+          <Overlay client={client} snapshot={snapshot} />
+        </AvatarStage>
+        <p className="caption" data-testid="caption" role="log" aria-live="polite" aria-label="Captions">
+          {caption && <span key={`${caption.utteranceId}/${caption.clause}`}>{caption.text}</span>}
+        </p>
+        {session?.role === 'viewer' ? (
+          <p className="watching">You are watching. Only the host can speak.</p>
+        ) : (
+          <Composer client={client} snapshot={snapshot} onAsked={noteAsked} />
+        )}
+      </main>
+      <Log turns={turns} isOpen={isLogOpen} onClose={() => setLogOpen(false)} />
+    </div>
+  );
+}

@@ -1,0 +1,43 @@
+import type { ReactNode } from 'react';
+
+const icon = (children: ReactNode) =>
+  function Icon() {
+    return (
+      <svg
+        viewBox="0 0 20 20"
+        width="18"
+        height="18"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.6"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+        aria-hidden
+      >
+        {children}
+      </svg>
+    );
+  };
+
+const speaker = <path d="M3.5 8v4h2.7L10 15.2V4.8L6.2 8z" />;
+
+export const ArrowUpIcon = icon(<path d="M10 16V4.5M5 9.2l5-5 5 5" />);
+export const StopIcon = icon(<rect x="5.5" y="5.5" width="9" height="9" rx="2" fill="currentColor" stroke="none" />);
+export const LinkIcon = icon(
+  <path d="M8.3 11.7a3 3 0 0 0 4.4.2l2.4-2.4a3 3 0 0 0-4.3-4.3L9.6 6.4M11.7 8.3a3 3 0 0 0-4.4-.2L4.9 10.5a3 3 0 0 0 4.3 4.3l1.2-1.2" />,
+);
+export const CheckIcon = icon(<path d="m4.5 10.5 3.6 3.6 7.4-8" />);
+export const LogIcon = icon(<path d="M4 5.5h12M4 10h12M4 14.5h7" />);
+export const CloseIcon = icon(<path d="m5.5 5.5 9 9m0-9-9 9" />);
+export const SoundOnIcon = icon(
+  <>
+    {speaker}
+    <path d="M13 7.6a3.6 3.6 0 0 1 0 4.8M15.2 5.4a6.6 6.6 0 0 1 0 9.2" />
+  </>,
+);
+export const SoundOffIcon = icon(
+  <>
+    {speaker}
+    <path d="m13.2 8 4 4m0-4-4 4" />
+  </>,
+);

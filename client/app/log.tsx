@@ -1,0 +1,75 @@
+import { useEffect, useRef } from 'react';
+import type { LoggedTurn } from '#client/sdk/index.ts';
+import { CloseIcon } from './icons.tsx';
+import { milliseconds } from './words.ts';
+
+/** The stages of a turn in their order, in the words of someone who waits for them. */
+const STAGES: readonly (readonly [string, string])[] = [
+  ['firstToken', 'First word'],
+  ['firstClause', 'First clause'],
+  ['firstAudio', 'First sound'],
+  ['firstFrame', 'First picture'],
+  ['playout', 'On air'],
+  ['end', 'Done'],
+];
+const OUTCOMES: Readonly<Record<string, string>> = { interrupted: 'Interrupted', failed: 'Failed' };
+
+interface LogProps {
+  readonly turns: readonly LoggedTurn[];
+  readonly isOpen: boolean;
+  readonly onClose: () => void;
+}
+
+export function Log({ turns, isOpen, onClose }: LogProps) {
+  const list = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    // Not returned: newer browsers answer a scroll with a promise, which React would call as a clean-up.
+    list.current?.scrollTo({ top: list.current.scrollHeight });
+  }, [turns, isOpen]);
+  return (
+    <aside id="log" className="log" data-testid="log" inert={!isOpen} aria-label="Log">
+      <header>
+        <h2>Log</h2>
+        <button type="button" className="quiet" onClick={onClose} aria-label="Close the log">
+          <CloseIcon />
+        </button>
+      </header>
+      <ol ref={list} tabIndex={0}>
+        {turns.length === 0 && <li className="empty">What is said shows up here, with how long each step took.</li>}
+        {turns.map((turn) => (
+          <Turn key={turn.utteranceId} turn={turn} />
+        ))}
+      </ol>
+    </aside>
+  );
+}
+
+function Turn({ turn: { prompt, mode, spoken, outcome, stages } }: { turn: LoggedTurn }) {
+  const steps = STAGES.flatMap(([name, label]) => (stages?.[name] === undefined ? [] : [{ name, label, ms: stages[name] }]));
+  const longest = Math.max(1, ...steps.map(({ ms }) => ms));
+  return (
+    <li data-outcome={outcome}>
+      {prompt !== undefined && (
+        <p className="asked">
+          {mode === 'say' && <b>Say</b>} {prompt}
+        </p>
+      )}
+      {spoken && <p className="spoken">{spoken}</p>}
+      {!outcome && !spoken && <p className="pending">…</p>}
+      {outcome && OUTCOMES[outcome] && <p className="outcome">{OUTCOMES[outcome]}</p>}
+      {steps.length > 0 && (
+        <dl>
+          {steps.map(({ name, label, ms }) => (
+            <div key={name}>
+              <dt>{label}</dt>
+              <dd>
+                <i style={{ inlineSize: `${(100 * ms) / longest}%` }} aria-hidden />
+                <span>{milliseconds(ms)}</span>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,28 @@
+import { useCallback, useEffect, useState } from 'react';
+import type { AvatarClient, LoggedTurn } from '#client/sdk/index.ts';
+
+/** The conversation so far, oldest first: what was said before this client came, then what it saw. */
+export function useTurns(client: AvatarClient, session: string | undefined) {
+  const [turns, setTurns] = useState<readonly LoggedTurn[]>([]);
+  const note = useCallback((turn: LoggedTurn) => setTurns((known) => merge(known, turn)), []);
+  useEffect(() => client.on('turn', note), [client, note]);
+  useEffect(() => {
+    if (session === undefined) return;
+    let isCurrent = true;
+    client.transcript().then(
+      (before) => isCurrent && setTurns((known) => known.reduce(merge, before)),
+      // The log does without what was before when the server won't tell.
+      () => undefined,
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [client, session]);
+  return { turns, noteAsked: note };
+}
+
+/** Each utterance once, with everything that is known of it. */
+export function merge(known: readonly LoggedTurn[], turn: LoggedTurn): readonly LoggedTurn[] {
+  if (!known.some(({ utteranceId }) => utteranceId === turn.utteranceId)) return [...known, turn];
+  return known.map((other) => (other.utteranceId === turn.utteranceId ? { ...other, ...turn } : other));
+}
