@@ -6,8 +6,8 @@ import type { Lifetime } from '#base/lifetime.ts';
 import { Queue } from '#base/queue.ts';
 import { samplesOf } from './samples.ts';
 
-/** Pieces of up to 64 KiB (two seconds) that ffmpeg may be ahead of its reader. */
-const PIECES_AHEAD = 16;
+/** Pieces (of 1 to 64 KiB) that ffmpeg may be ahead of its reader: most clauses whole. */
+const PIECES_AHEAD = 64;
 
 interface Ffmpeg {
   /** A name on the path, or an absolute path. */

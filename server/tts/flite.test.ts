@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '#base/log.ts';
 import type { Clause, PcmChunk } from '#base/media.ts';
 import { recognise } from '#test/recognise.ts';
@@ -26,8 +27,6 @@ async function children(): Promise<string[]> {
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
   return stats.filter((stat) => new RegExp(`\\(ffmpeg\\) \\S ${String(process.pid)} `).test(stat));
 }
-
-const folders = async (): Promise<number> => (await readdir(tmpdir())).filter((name) => name.startsWith('flite-')).length;
 
 describe('fliteTts', () => {
   it('speaks words that a recogniser hears', async () => {
@@ -82,37 +81,72 @@ describe('fliteTts', () => {
     expect(ahead).toEqual([2, 3, 4, 4]);
   });
 
-  it('leaves no child and no file when aborted or left', async () => {
-    const before = await folders();
+  describe('leaves no child and no file', () => {
     const long = 'This is a long sentence that goes on and on. '.repeat(12);
-    const abort = new AbortController();
-    const speech = tts.synthesize(asClauses(long, long), english, abort.signal)[Symbol.asyncIterator]();
-    await speech.next();
-    expect((await children()).length).toBeGreaterThan(0);
-    abort.abort();
-    while (!(await speech.next()).done);
-    expect(await children()).toEqual([]);
+    let folder: string;
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'voice-'));
+      vi.stubEnv('TMPDIR', folder);
+    });
+    afterEach(async () => {
+      vi.unstubAllEnvs();
+      expect(await children()).toEqual([]);
+      expect(await readdir(folder)).toEqual([]);
+      await rm(folder, { recursive: true });
+    });
 
-    for await (const chunk of tts.synthesize(asClauses(long, long), english, new AbortController().signal)) {
-      if (chunk.samples.length > 0) break;
-    }
-    expect(await children()).toEqual([]);
-    expect(await folders()).toBe(before);
+    it('when all is said', async () => {
+      expect(await spoken(['Hello there.'])).not.toEqual([]);
+    });
+
+    it('when aborted, and ends quietly', async () => {
+      const abort = new AbortController();
+      const chunks: PcmChunk[] = [];
+      for await (const chunk of tts.synthesize(asClauses(long, long, long), english, abort.signal)) {
+        if (chunks.push(chunk) === 1) {
+          expect(await readdir(folder)).not.toEqual([]);
+          abort.abort();
+        }
+      }
+      expect(chunks.some(({ endOfClause }) => endOfClause)).toBe(false);
+    });
+
+    it('when aborted before the start, or while the next clause is awaited', async () => {
+      expect(await Array.fromAsync(tts.synthesize(asClauses('Hello.'), english, AbortSignal.abort()))).toEqual([]);
+      const abort = new AbortController();
+      const clauses = (async function* () {
+        yield { index: 0, text: 'Hello there.' };
+        await new Promise(() => undefined);
+      })();
+      const ends: number[] = [];
+      for await (const chunk of tts.synthesize(clauses, english, abort.signal)) {
+        if (!chunk.endOfClause) continue;
+        ends.push(chunk.clause.index);
+        setTimeout(() => abort.abort(), 20);
+      }
+      expect(ends).toEqual([0]);
+    });
+
+    it('when its listener leaves', async () => {
+      for await (const chunk of tts.synthesize(asClauses(long, long), english, new AbortController().signal)) {
+        if (chunk.samples.length > 0) break;
+      }
+    });
+
+    it('when ffmpeg or the clauses fail', async () => {
+      const broken = fliteTts({ ffmpeg: 'false', log: silentLog });
+      const failing = broken.synthesize(asClauses(long, long), english, new AbortController().signal);
+      await expect(Array.fromAsync(failing)).rejects.toMatchObject({ code: 'provider_failed' });
+    });
   });
 
-  it('says what to install when there is no ffmpeg, and what failed when it fails', async () => {
+  it('says what to install when there is no ffmpeg, and which voices there are', async () => {
     const without = fliteTts({ ffmpeg: '/nowhere/ffmpeg', log: silentLog });
     await expect(
       Array.fromAsync(without.synthesize(asClauses('Hi there.'), english, new AbortController().signal)),
     ).rejects.toMatchObject({
       code: 'provider_failed',
       message: expect.stringContaining('apt install ffmpeg') as string,
-    });
-    const broken = fliteTts({ ffmpeg: 'false', log: silentLog });
-    await expect(
-      Array.fromAsync(broken.synthesize(asClauses('Hi there.'), english, new AbortController().signal)),
-    ).rejects.toMatchObject({
-      code: 'provider_failed',
     });
     await expect(spoken(['Hi there.'], 'nobody')).rejects.toThrow('slt, kal, awb, rms, kal16');
   });
