@@ -50,7 +50,8 @@ async function start(config: Config, log: Log, life: Lifetime): Promise<string> 
     owned(life, Sfu.create({ ...rtcOf(config), log })),
     owned(life, createRenderer(config, log)),
   ]);
-  const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log }, life);
+  const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
+  life.defer((reason) => idleLoops.close(reason));
   const limits = createLimits({ create: config.createRateLimit, prompt: config.promptRateLimit }, metrics);
   const llm = demoLlm({ clock, describe: () => describe(config) });
   const tts = fliteTts({ log });

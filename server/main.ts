@@ -28,8 +28,9 @@ try {
       },
     );
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  // Not `once`: a library that sees no listener left would end the process by itself.
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 } catch (error) {
   const { code, message } = asAvatarError(error);
   process.stderr.write(

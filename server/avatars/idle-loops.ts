@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Lifetime } from '#base/lifetime.ts';
+import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { VideoFrame } from '#base/media.ts';
 import type { IdleSource } from '#server/media/idle-face.ts';
@@ -19,13 +19,11 @@ export interface IdleLoopsOptions {
 /** The idle loop of each avatar, made at first use, shared by all its stages, and kept on disk for the next start. */
 export class IdleLoops {
   readonly #options: IdleLoopsOptions;
-  readonly #life: Lifetime;
+  readonly #life = new Lifetime();
   readonly #loops = new Map<string, Promise<IdleSource>>();
 
-  /** Loops live as long as `life`. */
-  constructor(options: IdleLoopsOptions, life: Lifetime) {
+  constructor(options: IdleLoopsOptions) {
     this.#options = options;
-    this.#life = life;
   }
 
   /** Rejects with `render_failed`; the next call tries again. */
@@ -36,6 +34,11 @@ export class IdleLoops {
     this.#loops.set(avatar, loop);
     loop.catch(() => this.#loops.delete(avatar));
     return loop;
+  }
+
+  /** To be called when no stage uses them any more. */
+  close(reason: string): Promise<void> {
+    return this.#life.close(reason);
   }
 
   async #make(avatar: string): Promise<IdleSource> {

@@ -65,12 +65,12 @@ export function whep(app: App, { sessions }: HttpOptions, guard: Guard): void {
     '/v1/sessions/:id/whep/:viewer',
     {
       onRequest: guard.session('host', 'viewer'),
-      schema: { summary: 'Stop watching', tags: ['watch'], params: ViewerParams, response: { 204: z.null(), ...FAILURES } },
+      schema: { summary: 'Stop watching', tags: ['watch'], params: ViewerParams, response: { 200: z.null(), ...FAILURES } },
     },
     async (request, reply) => {
       const { id, viewer } = request.params;
       await sessions.get(id).parts.whep.delete(viewer);
-      return reply.status(204).send(null);
+      return reply.status(200).send(null);
     },
   );
 }

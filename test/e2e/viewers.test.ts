@@ -37,7 +37,8 @@ describe('viewers of one stage', () => {
       expect(Math.min(...ages)).toBeGreaterThan(-5);
       expect(Math.max(...ages)).toBeLessThan(15_000);
     }
-    for (const page of pages) await page.close();
+    await pages[0]?.close();
+    for (const extra of browsers.slice(1)) await extra.close();
   });
 
   it('that come late get a picture at once, although nobody speaks', { timeout: 60_000 }, async () => {

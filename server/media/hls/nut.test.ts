@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Packet } from '#base/media.ts';
 import { SIZE, stagePackets } from '#test/fixtures/stage-packets.ts';
-import { nutFrame, nutHeader } from './nut.ts';
+import { NutFrames, nutHeader } from './nut.ts';
 
 interface Probe {
   readonly streams: { codec_name: string; width?: number; sample_rate?: string; channels?: number; extradata_size?: number }[];
@@ -12,7 +12,8 @@ interface Probe {
 
 /** What ffprobe reads, with everything it has to complain about. */
 async function probe(packets: readonly Packet[], parameterSets = new Uint8Array()): Promise<{ read: Probe; stderr: string }> {
-  const input = Buffer.concat([nutHeader(SIZE, parameterSets), ...packets.map(nutFrame)]);
+  const nut = new NutFrames();
+  const input = Buffer.concat([nutHeader(SIZE, parameterSets), ...packets.map((packet) => nut.frame(packet))]);
   const show = ['-show_streams', '-show_packets', '-show_data_hash', 'crc32', '-of', 'json'];
   const { stdout, stderr } = await execa('ffprobe', ['-v', 'warning', ...show, '-f', 'nut', '-i', 'pipe:0'], { input });
   return { read: JSON.parse(stdout) as Probe, stderr };
@@ -62,5 +63,16 @@ describe('NUT', () => {
     const { read, stderr } = await probe([idr, { ...idr, ticks: 1_920 }], Buffer.alloc(5_000, 1));
     expect(stderr).not.toMatch(/checksum/i);
     expect(read.packets.map(({ size }) => Number(size))).toEqual([300_000, 300_000]);
+  });
+
+  it('loses nothing of a second that is far longer than 64 KiB', async () => {
+    const packets = Array.from({ length: 50 }, (_, i): Packet => {
+      const data = Buffer.alloc(30_000, 0x42);
+      data.write(i === 0 ? '00000165' : '00000141', 'hex');
+      return { kind: 'video', data, ticks: i * 1_920, keyframe: i === 0 };
+    });
+    const { read, stderr } = await probe(packets);
+    expect(stderr).not.toMatch(/damaged/);
+    expect(read.packets.map(({ pts }) => pts)).toEqual(packets.map(({ ticks }) => ticks));
   });
 });

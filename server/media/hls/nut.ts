@@ -11,7 +11,7 @@ const SYNCPOINT = '4e4be4adeeca4569';
 
 const VIDEO_STREAM = 0;
 const AUDIO_STREAM = 1;
-/** A frame that is longer than twice this needs its own checksum, which ours always have. */
+/** Most bytes between a syncpoint and a frame's start, and the most the format allows. A frame twice as long needs its own checksum; ours always have one. */
 const MAX_DISTANCE = 65_536;
 /** A coded timestamp below 2^shift is relative to the last one; above, it is absolute plus 2^shift. Ours are all absolute. */
 const PTS_SHIFT = 0;
@@ -35,13 +35,20 @@ export function nutHeader(size: Size, parameterSets: Uint8Array): Uint8Array {
   ]);
 }
 
-/** One frame. Each picture that can start a decoder gets a syncpoint before it, as the format asks. */
-export function nutFrame({ kind, data, ticks, keyframe }: Packet): Uint8Array {
-  const flags = FLAG.pts | FLAG.stream | FLAG.size | FLAG.checksum | (keyframe || kind === 'audio' ? FLAG.key : 0);
-  const stream = kind === 'video' ? VIDEO_STREAM : AUDIO_STREAM;
-  const head = Buffer.concat([Buffer.of(0), v(flags), v(stream), v(ticks + 2 ** PTS_SHIFT), v(data.length)]);
-  const syncpoint = kind === 'video' && keyframe ? [packet(SYNCPOINT, [v(ticks), v(0)])] : [];
-  return Buffer.concat([...syncpoint, head, checksum(head), data]);
+/** Writes frames. A syncpoint comes before each picture that can start a decoder, and before ffmpeg would miss one: it gives frames up beyond 64 KiB. */
+export class NutFrames {
+  #sinceSyncpoint = Number.POSITIVE_INFINITY;
+
+  frame({ kind, data, ticks, keyframe }: Packet): Uint8Array {
+    const flags = FLAG.pts | FLAG.stream | FLAG.size | FLAG.checksum | (keyframe || kind === 'audio' ? FLAG.key : 0);
+    const stream = kind === 'video' ? VIDEO_STREAM : AUDIO_STREAM;
+    const head = Buffer.concat([Buffer.of(0), v(flags), v(stream), v(ticks + 2 ** PTS_SHIFT), v(data.length)]);
+    const due = (kind === 'video' && keyframe) || this.#sinceSyncpoint > MAX_DISTANCE / 2;
+    const syncpoint = due ? [packet(SYNCPOINT, [v(ticks), v(0)])] : [];
+    const bytes = Buffer.concat([...syncpoint, head, checksum(head), data]);
+    this.#sinceSyncpoint = due ? bytes.length : this.#sinceSyncpoint + bytes.length;
+    return bytes;
+  }
 }
 
 function mainHeader(): Uint8Array[] {

@@ -7,7 +7,7 @@ import type { Metrics } from '#server/telemetry/metrics.ts';
 import { NAL, joinNals, nalType, splitNals } from '../annex-b.ts';
 import type { PacketSink } from '../types.ts';
 import { BoxSplitter, spanOf } from './mp4.ts';
-import { nutFrame, nutHeader } from './nut.ts';
+import { NutFrames, nutHeader } from './nut.ts';
 
 /** What comes out: the initialisation section first and once, then a fragment for each group of pictures. */
 export type Packaged =
@@ -38,6 +38,7 @@ export class HlsPackager implements PacketSink {
   #early: Packet[] = [];
   #headed = false;
   #flowing = false;
+  readonly #nut = new NutFrames();
   #ending = false;
 
   private constructor(child: Child, options: PackagerOptions) {
@@ -125,7 +126,7 @@ export class HlsPackager implements PacketSink {
   }
 
   #send(packet: Packet): void {
-    this.#child.stdin.write(nutFrame(packet));
+    this.#child.stdin.write(this.#nut.frame(packet));
   }
 
   #stall(): void {
