@@ -124,7 +124,8 @@ export class Pictures {
   }
 
   #releaseLive(frame: number, spoken: VideoFrame | undefined): void {
-    const keyframe = this.mode === 'stored' || this.#keyframeDue(frame) || (this.gridded && frame % FPS === 0);
+    const keyframe =
+      this.mode === 'stored' || this.#keyframeDue(frame) || (this.gridded && secondOf(frame) > secondOf(this.#lastKeyframe));
     if (keyframe) this.#keyframe(frame);
     this.mode = 'live';
     if (!spoken) this.#idle.prepare(frame);
@@ -177,3 +178,6 @@ export class Pictures {
       .finally(() => (this.#pending -= 1));
   }
 }
+
+/** The stage's second a frame is in; the first picture shown in each starts a segment, also when its very first was left out. */
+const secondOf = (frame: number): number => Math.floor(frame / FPS);

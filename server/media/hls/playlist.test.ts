@@ -26,7 +26,7 @@ describe('Playlist', () => {
     let playlist = Playlist.empty(EPOCH);
     for (let sequence = 0; sequence < 12; sequence++) playlist = playlist.append(entry(sequence));
     const manifest = parse(playlist.render('a/b"c\n&d'));
-    expect(manifest).toMatchObject({ version: 7, targetDuration: 1, mediaSequence: 5, discontinuitySequence: 0 });
+    expect(manifest).toMatchObject({ version: 7, targetDuration: 2, mediaSequence: 5, discontinuitySequence: 0 });
     expect(manifest.endList ?? false).toBe(false);
     expect(manifest.segments.map(({ uri }) => uri)).toEqual(
       [5, 6, 7, 8, 9, 10, 11].map((n) => `segment_${n}.m4s?token=a%2Fb%22c%0A%26d`),
@@ -54,7 +54,7 @@ describe('Playlist', () => {
           const epochs = new Map(manifest.segments.map(({ uri, timeline }) => [uri, timeline]));
           for (const [uri, timeline] of before?.epochs ?? []) if (epochs.has(uri)) expect(epochs.get(uri)).toBe(timeline);
           expect(manifest.mediaSequence).toBeGreaterThanOrEqual(before?.mediaSequence ?? 0);
-          expect(manifest.targetDuration).toBe(1);
+          expect(manifest.targetDuration).toBe(2);
           for (const segment of manifest.segments) expect(Math.round(segment.duration)).toBeLessThanOrEqual(1);
           before = { mediaSequence: manifest.mediaSequence, epochs };
         });

@@ -12,7 +12,7 @@ export interface Entry {
 }
 
 /** Seconds. Fixed for the life of the playlist (RFC 8216bis §6.2.1). */
-const TARGET_DURATION = 1;
+const TARGET_DURATION = 2;
 const LISTED = 7;
 
 export const initUri = (init: number): string => `init_${init}.mp4`;
