@@ -114,10 +114,14 @@ export class SessionRegistry {
   }
 
   #tick(): void {
-    const { clock } = this.#options;
+    const { clock, metrics } = this.#options;
     const cancel = clock.at(clock.now() + TICK, () => {
       void forgetCancel();
       for (const session of this.#sessions.values()) if (session.tick()) void this.#close(session, 'idle');
+      metrics.viewers.set(
+        { kind: 'hls' },
+        this.#sessions.values().reduce((sum, { parts }) => sum + parts.hls.viewers, 0),
+      );
       if (this.#life.state === 'open') this.#tick();
     });
     const forgetCancel = this.#life.defer(cancel);

@@ -36,8 +36,8 @@ describe('viewers of one stage', () => {
     expect(
       other.filter((one) => shared.has(one.frame)).length,
       `painted: ${seen.map((one) => one.length).join(', ')}`,
-    ).toBeGreaterThan(50);
-    expect(hls.length).toBeGreaterThan(50);
+    ).toBeGreaterThan(20);
+    expect(hls.length).toBeGreaterThan(20);
     for (const painted of seen) {
       const ages = painted.map((one) => one.painted - (epochMs + (one.frame * 1_000) / fps));
       // A frame can't be seen before it was released, nor be one of another stage or hour.
