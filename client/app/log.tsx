@@ -46,7 +46,8 @@ export function Log({ turns, isOpen, onClose }: LogProps) {
 
 function Turn({ turn: { prompt, mode, spoken, outcome, stages } }: { turn: LoggedTurn }) {
   const steps = STAGES.flatMap(([name, label]) => (stages?.[name] === undefined ? [] : [{ name, label, ms: stages[name] }]));
-  const longest = Math.max(1, ...steps.map(({ ms }) => ms));
+  // The way to the first sound and picture is what one waits for; the talk that follows would dwarf it.
+  const longest = Math.max(1, ...steps.filter(({ name }) => name !== 'end').map(({ ms }) => ms));
   return (
     <li data-outcome={outcome}>
       {prompt !== undefined && (
@@ -63,7 +64,7 @@ function Turn({ turn: { prompt, mode, spoken, outcome, stages } }: { turn: Logge
             <div key={name}>
               <dt>{label}</dt>
               <dd>
-                <i style={{ inlineSize: `${(100 * ms) / longest}%` }} aria-hidden />
+                {name !== 'end' && <i style={{ inlineSize: `calc((100% - 64px) * ${ms / longest})` }} aria-hidden />}
                 <span>{milliseconds(ms)}</span>
               </dd>
             </div>

@@ -38,7 +38,7 @@ export function Overlay({ client, snapshot: { connection, error } }: { client: A
   if (transport !== 'hls' || reason === undefined || dismissed === reason) return null;
   return (
     <p className="notice" role="status" data-testid="hls-notice">
-      <span>Watching by HLS, a few seconds behind, because {reason}.</span>
+      <span>Watching by HLS because {reason}.</span>
       <button type="button" onClick={() => client.retryWebRtc()}>
         Try WebRTC
       </button>

@@ -5,19 +5,25 @@ import type { AvatarClient, LoggedTurn } from '#client/sdk/index.ts';
 export function useTurns(client: AvatarClient, session: string | undefined) {
   const [turns, setTurns] = useState<readonly LoggedTurn[]>([]);
   const note = useCallback((turn: LoggedTurn) => setTurns((known) => merge(known, turn)), []);
-  useEffect(() => client.on('turn', note), [client, note]);
   useEffect(() => {
     if (session === undefined) return;
     let isCurrent = true;
-    client.transcript().then(
-      (before) => isCurrent && setTurns((known) => known.reduce(merge, before)),
-      // The log does without what was before when the server won't tell.
-      () => undefined,
-    );
+    // What others asked, and what was said before, only the server knows; the log does without when it won't tell.
+    const catchUp = () =>
+      void client.transcript().then(
+        (before) => isCurrent && setTurns((known) => known.reduce(merge, before)),
+        () => undefined,
+      );
+    const off = client.on('turn', (turn) => {
+      note(turn);
+      catchUp();
+    });
+    catchUp();
     return () => {
       isCurrent = false;
+      off();
     };
-  }, [client, session]);
+  }, [client, session, note]);
   return { turns, noteAsked: note };
 }
 

@@ -12,6 +12,8 @@ import { Subtitles } from './subtitles.ts';
 import type { AvatarEvents, Connection, ConnectOptions, JoinedSession, LoggedTurn, Snapshot } from './types.ts';
 
 const STATS_EVERY = 5_000;
+/** How long after a failed `join` another is asked for while HLS plays, ms. */
+const JOIN_AGAIN = 3_000;
 
 /** What exists once there is a session. */
 interface Parts {
@@ -120,6 +122,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
   /** Leaves the session, which goes on for its other viewers. Idempotent. */
   close(): void {
     this.#owned.close();
+    if (this.snapshot.caption) this.#update({ caption: undefined });
     this.#showConnection();
   }
 
@@ -182,15 +185,18 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     this.#owned.every(STATS_EVERY, () => void this.#measure(parts).catch(() => undefined));
   }
 
-  #join({ signalling, media, subtitles }: Parts): void {
+  #join(parts: Parts): void {
+    const { signalling, media, subtitles } = parts;
     const joined = signalling.request('join', {});
     media.signalled(joined);
     joined.then(
       (answer) => this.#joined(answer, subtitles),
       (thrown: unknown) => {
         const error = asClientError(thrown);
-        if (error.isFinal) this.#end(error);
-        else this.#report(error);
+        if (error.isFinal) return this.#end(error);
+        this.#report(error);
+        // WebRTC leads to another join by itself; HLS plays on without one.
+        this.#owned.after(JOIN_AGAIN, () => media.phase === 'hls' && signalling.isConnected && this.#join(parts));
       },
     );
     void subtitles.sync();

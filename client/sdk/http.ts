@@ -31,7 +31,8 @@ export async function obtainSession(
   if (session !== undefined) throw new ClientError('unauthorized', 'To join a session its token is needed.');
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await createSession(server, wish, token, owned.signal);
+      const created = await createSession(server, wish, token, owned.signal);
+      return { id: created.id, token: created.token };
     } catch (thrown) {
       const error = asClientError(thrown);
       if (owned.state === 'closed' || (error.code !== 'unreachable' && error.code !== 'not_ready')) throw error;
