@@ -35,7 +35,7 @@ async function main(name, args) {
   const command = COMMANDS[name];
   if (!command) throw new SetupError(`Unknown command "${name}"; there are ${Object.keys(COMMANDS).join(', ')}.`);
   const node = await provideNode();
-  // Compiled once, not at each start: a third of the time until the server listens. It goes with node_modules.
+  // Compiled once, not at each start: importing the server takes a third less CPU. It goes with node_modules.
   const compiled = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled') };
   const env = { ...compiled, ...withNode(node), ...(await command.setUp(node)) };
   await become(node, [join(root, command.program), ...args], { cwd: root, env });
