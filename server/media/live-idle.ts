@@ -19,7 +19,10 @@ export class LiveIdle implements IdleSource {
   static async read(pictures: AsyncIterable<VideoFrame>, { width, height }: Size): Promise<LiveIdle> {
     const all = await Array.fromAsync(pictures);
     if (all.length === 0 || all.length % FPS !== 0) {
-      throw new AvatarError('render_failed', `The idle loop has ${String(all.length)} frames; it must be a whole number of seconds.`);
+      throw new AvatarError(
+        'render_failed',
+        `The idle loop has ${String(all.length)} frames; it must be a whole number of seconds.`,
+      );
     }
     return new LiveIdle({ width, height }, all);
   }

@@ -17,7 +17,7 @@ export async function startRecording(page: Page): Promise<() => Promise<Buffer>>
         new Promise<string>((resolve) => {
           recorder.onstop = () => {
             const reader = new FileReader();
-            reader.onload = () => resolve(String(reader.result).split(',')[1] ?? '');
+            reader.onload = () => resolve((reader.result as string).split(',')[1] ?? '');
             reader.readAsDataURL(new Blob(chunks));
           };
           recorder.stop();
