@@ -53,10 +53,15 @@ test('a client hears the stage; video is left out for one without H.264; it star
   if (!consumer) throw new Error('no consumer');
   await viewer.resume([consumer.id]);
   expect(await listen(consumer.track)).toBeGreaterThan(3_000);
-  const reports = [
-    ...((await transport.getStats()) as unknown as Map<string, { type: string; packetsReceived?: number }>).values(),
-  ];
-  expect(reports.find(({ type }) => type === 'inbound-rtp')?.packetsReceived).toBeGreaterThan(20);
+  await expect
+    .poll(
+      async () => {
+        const stats = (await transport.getStats()) as unknown as Map<string, { type: string; packetsReceived?: number }>;
+        return stats.values().find(({ type }) => type === 'inbound-rtp')?.packetsReceived;
+      },
+      { timeout: 20_000 },
+    )
+    .toBeGreaterThan(20);
   const stats = await viewer.stats();
   expect(stats).toMatchObject({ iceState: 'completed', dtlsState: 'connected' });
   expect(stats.streams[0]?.packetsSent).toBeGreaterThan(20);

@@ -27,7 +27,10 @@ describe('HLS', () => {
     { timeout: 180_000 },
     async () => {
       const session = await server.createSession({});
+      await published(session.urls.hls);
       const recording = record(session.urls.hls, WATCH_MS);
+      // Awaited below; until then a failure must not count as unhandled.
+      recording.catch(() => undefined);
       const page = await browser.open(`${session.urls.page}&transport=hls`);
       await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.5, undefined, { timeout: 30_000 });
       await page.evaluate(() => {
@@ -96,6 +99,15 @@ async function probe(file: string): Promise<ProbedPacket[]> {
   return (JSON.parse(stdout) as { packets: ProbedPacket[] }).packets;
 }
 
+/** Waits for the first playlist. On a starved machine it may take longer than the server waits for it, which is a 503 to be tried again. */
+async function published(url: string): Promise<void> {
+  for (let tries = 0; tries < 6; tries += 1) {
+    const { status } = await fetch(url);
+    if (status === 200) return;
+    expect(status).toBe(503);
+  }
+}
+
 /** Follows the playlist like a player; init first, then each segment once, in order. Everything but 200 is an error. */
 async function record(url: string, ms: number): Promise<{ segments: Buffer[]; sequences: number[]; discontinuities: number }> {
   const segments: Buffer[] = [];
@@ -107,7 +119,12 @@ async function record(url: string, ms: number): Promise<{ segments: Buffer[]; se
     return Buffer.from(await response.arrayBuffer());
   };
   const end = performance.now() + ms;
+  let polled = performance.now();
   while (performance.now() < end) {
+    // Who looks away for longer than the window is long has missed something, which says nothing about the server.
+    const away = performance.now() - polled;
+    if (away > 5_000) throw new Error(`this test was kept from running for ${String(Math.round(away))} ms`);
+    polled = performance.now();
     const parser = new Parser();
     parser.push((await get(url)).toString());
     parser.end();
