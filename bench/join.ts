@@ -64,6 +64,8 @@ async function bundleSdk(): Promise<Map<string, string>> {
   const built = (await build({
     configFile: false,
     logLevel: 'silent',
+    // A page's own bundler would do that; a library build leaves it to it.
+    define: { 'process.env.NODE_ENV': '"production"' },
     build: { write: false, minify: true, lib },
   })) as Rollup.RollupOutput[];
   const files = built.flatMap(({ output }) => output);
