@@ -1,4 +1,4 @@
-/** Settings of interface.md whose part of the server does not exist yet, with what happens instead. */
+/** Settings whose part of the server does not exist yet, with what happens instead. */
 const LATER: readonly [pattern: RegExp, instead: string][] = [
   [/^OPENAI_(API_KEY|BASE_URL|MODEL)$/, 'OpenAI is not available yet; the embedded demo model and flite voice answer'],
   [/^ELEVENLABS_(API_KEY|BASE_URL|VOICE_ID)$/, 'ElevenLabs is not available yet; the embedded flite voice speaks'],

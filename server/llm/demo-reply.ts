@@ -34,7 +34,8 @@ function whole(words: string): RegExp {
 const MOST_READ = 500;
 const WHO = 'I am the demo voice of InfiniteTalk RTC.';
 const CAN = 'I can tell a story, count, tell the time, and explain this server and how to configure it.';
-const MODEL = 'Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, and start again.';
+const MODEL =
+  'This version has no connection to one yet; OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own, is reserved for it.';
 const HELP = `${CAN} Say, for example: count from one to seven, tell me a long story, or what time is it. You can interrupt me at any time.`;
 
 const INTENTS: readonly Intent[] = [
@@ -112,17 +113,17 @@ function unknown(text: string): string {
 
 function configure({ text, configured }: Ask): string {
   if (/\bvoices?\b|\beleven ?labs\b|\btts\b/i.test(text)) {
-    return 'My voice is chosen by the variable TTS. Without anything, it is flite, which speaks English offline. With ELEVENLABS_API_KEY set, ElevenLabs speaks, and ELEVENLABS_VOICE_ID chooses the voice.';
+    return 'My voice is chosen by the variable TTS. Without anything, it is flite, which speaks English offline, and this version has no other yet. ELEVENLABS_API_KEY and ELEVENLABS_VOICE_ID are reserved for it.';
   }
   if (/\bface|\brenderer\b|\bavatar\b/i.test(text)) {
     return 'My face is drawn by the renderer, which the variable RENDERER chooses. It is portrait for a face like mine, or pattern for the test card.';
   }
   if (/\bmodel\b|\bllm\b|\bgpt\b|\bopen ?ai\b/i.test(text)) {
-    return `A language model is connected by environment variables. ${MODEL} OPENAI_MODEL chooses the model.`;
+    return `A language model will be chosen by environment variables. ${MODEL} So is OPENAI_MODEL.`;
   }
   return (
     `This server is configured by environment variables, and needs none of them. ${configured} ` +
-    'For a language model, set OPENAI_API_KEY or OPENAI_BASE_URL. For another voice, set ELEVENLABS_API_KEY. RENDERER chooses the face. ' +
+    'Reserved for language models are OPENAI_API_KEY or OPENAI_BASE_URL, and for other voices ELEVENLABS_API_KEY; this version has neither yet. RENDERER chooses the face. ' +
     'HOST and PORT say where the server listens, and AUTH_SECRET is needed before it may listen beyond this computer. The command npm run doctor shows what is missing.'
   );
 }
