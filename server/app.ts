@@ -82,7 +82,9 @@ async function start(config: Config, log: Log, life: Lifetime): Promise<string> 
   life.defer((reason) => sessions.close(reason));
   const port = await listen(http, config);
   // The first visitor shall not wait for the default face's idle loop.
-  idleLoops.get(avatars()[0]?.id ?? '').catch((error: unknown) => log.error({ err: error }, 'the idle loop could not be made'));
+  idleLoops.get(avatars()[0]?.id ?? '').catch((error: unknown) => {
+    if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
+  });
   return config.publicUrl ?? `http://${isAnywhere(config.host) ? 'localhost' : config.host}:${String(port)}`;
 }
 
