@@ -74,12 +74,20 @@ export type ErrorEvent = z.infer<typeof ErrorEvent>;
 /** Client → server: request and answer of each event. */
 export const REQUESTS = {
   join: {
-    request: z.strictObject({ rtpCapabilities: RtpCapabilities.optional() }),
+    request: z.strictObject({
+      rtpCapabilities: RtpCapabilities.optional(),
+      receive: z
+        .boolean()
+        .default(true)
+        .describe(
+          'false: no media over WebRTC, so no transport is made and this client is no WebRTC viewer (it watches by HLS, or not at all)',
+        ),
+    }),
     answer: z.object({
       sessionId: z.string(),
       role: Role,
       rtpCapabilities: loose({}),
-      transport: TransportOptions,
+      transport: TransportOptions.optional().describe('left out when the request says receive: false'),
       stage: z.object({ fps: z.number(), width: z.number(), height: z.number(), epochMs: z.number() }),
       state: StateEvent,
       avatar: z.object({ id: z.string(), name: z.string() }),

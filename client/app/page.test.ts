@@ -43,13 +43,14 @@ describe('the page', { timeout: 120_000 }, () => {
     page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 1, undefined, { timeout: PATIENCE });
 
   it('creates a session with a greeting, keeps it in its address, and falls back to HLS by itself when no picture comes', async () => {
-    const { url, created } = await serve();
+    const { url, created, heard } = await serve();
     const page = await open(url);
     await page.getByTestId('prompt').and(page.locator(':enabled')).waitFor({ timeout: PATIENCE });
     expect(created).toEqual([{ greeting: expect.stringMatching(/hello/i) as string }]);
     expect(page.url()).toContain(`session=${SESSION}&token=host-token`);
     expect(await textOf(page, 'transport')).toBe('Not connected');
     await shows(page, 'hls-notice', /because WebRTC brought no picture within 5 seconds/);
+    expect(heard('join')).toEqual([{ receive: true }, { receive: false }]);
     await plays(page);
     await shows(page, 'transport', /HLS/);
     await shows(page, 'state', /Listening/);
@@ -64,6 +65,7 @@ describe('the page', { timeout: 120_000 }, () => {
     await box.fill('How are you?');
     await box.press('Enter');
     await page.getByText('How are you?').waitFor({ state: 'attached' });
+    expect(heard('join')).toEqual([{ receive: false }]);
     expect(heard('prompt')).toEqual([{ text: 'How are you?', mode: 'chat' }]);
     expect(await box.inputValue()).toBe('');
     await box.press('ArrowUp');

@@ -182,12 +182,14 @@ export class AvatarClient extends Emitter<AvatarEvents> {
       if (error.isFinal) return this.#end(error);
       reports.log('warn', error.message, { code: error.code, phase: media.phase });
     });
+    // A join without media ends what the server keeps for one that had it; where that fails the server gives it up by itself.
+    media.on('unneeded', () => void signalling.request('join', { receive: false }).catch(() => undefined));
     this.#owned.every(STATS_EVERY, () => void this.#measure(parts).catch(() => undefined));
   }
 
   #join(parts: Parts): void {
     const { signalling, media, subtitles } = parts;
-    const joined = signalling.request('join', {});
+    const joined = signalling.request('join', { receive: media.wantsTransport });
     media.signalled(joined);
     joined.then(
       (answer) => this.#joined(answer, subtitles),

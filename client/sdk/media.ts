@@ -24,6 +24,8 @@ export type MediaEvents = {
   /** Phase, reason or picture changed. */
   change: [];
   error: [ClientError];
+  /** The transport that `join` gave is of no more use. */
+  unneeded: [];
 };
 
 /** How long each phase may take, ms. */
@@ -60,6 +62,11 @@ export class Media extends Emitter<MediaEvents> {
     const media = new Media(signalling, playlist, { choice, can: capabilities(thisBrowser()) });
     media.#prepare();
     return media;
+  }
+
+  /** Whether `join` should bring a transport. */
+  get wantsTransport(): boolean {
+    return this.phase !== 'hls' && this.#situation.choice !== 'hls' && !this.#situation.can.webrtc;
   }
 
   /** For HLS: the Unix ms the playlist gives to what is playing. */
@@ -120,6 +127,7 @@ export class Media extends Emitter<MediaEvents> {
     if (step !== 'nothing' || phase === 'webrtc') this.reason = reason;
     this.#limit(phase);
     void this.#carryOut(step);
+    if (before === 'starting' && phase === 'hls') this.emit('unneeded');
     this.emit('change');
   }
 

@@ -60,6 +60,7 @@ export class WebRtc {
     const owned = new Owned();
     signal.addEventListener('abort', () => owned.close());
     try {
+      if (!joined.transport) throw new ClientError('internal', 'The server gave no transport to receive with.');
       const device = new Device({ handlerFactory: receiver });
       // The protocol leaves mediasoup's own structures to mediasoup, which checks them on load.
       await device.load({ routerRtpCapabilities: joined.rtpCapabilities });

@@ -11,7 +11,7 @@ import { SetupError, run, say } from './run.mjs';
 /** Installs what package-lock.json names, unless npm's own record says that it is there. @param {string} root @param {string} node */
 export async function installPackages(root, node) {
   if (isInstalled(root)) return;
-  say('installing the npm packages (npm ci --ignore-scripts)');
+  say('installing the npm packages (npm ci --ignore-scripts), about a minute without a word');
   const { code } = await run(node, [npmCli(), 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: root,
     env: withNode(node),

@@ -110,6 +110,11 @@ test('join, connect, consume, resume, restart: each acknowledged, and the viewer
   expect(parts[0]?.counts.webrtc).toBe(1);
   await ask('join');
   expect(parts[0]?.counts.webrtc).toBe(1);
+  expect(await ask('join', { receive: false })).toMatchObject({ ok: { role: 'viewer', stage: { fps: 25 } } });
+  expect(parts[0]?.counts.webrtc).toBe(0);
+  expect(await ask('resume', { consumerIds: [] })).toMatchObject({ error: { code: 'conflict' } });
+  await ask('join', { receive: true });
+  expect(parts[0]?.counts.webrtc).toBe(1);
   socket.disconnect();
   await expect.poll(() => parts[0]?.counts.webrtc).toBe(0);
   await expect.poll(() => session.state.state).toBe('idle');

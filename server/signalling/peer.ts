@@ -50,18 +50,27 @@ export class Peer {
   }
 
   /** Opens a viewer; one that was there before is closed. Throws AvatarError `too_many_viewers`, `not_ready`, `conflict` while joining. */
-  async join(): Promise<ViewerPort> {
+  join(): Promise<ViewerPort> {
+    return this.#joinOnce(() => this.#openViewer());
+  }
+
+  /** For who watches by HLS or not at all: closes the viewer that was there before. Throws AvatarError `conflict` while joining. */
+  joinWithoutMedia(): Promise<undefined> {
+    return this.#joinOnce(() => Promise.resolve(undefined));
+  }
+
+  /** Idempotent. */
+  close(reason: string): Promise<void> {
+    return this.#life.close(reason);
+  }
+
+  async #joinOnce<V extends ViewerPort | undefined>(open: () => Promise<V>): Promise<V> {
     if (this.#joining) throw new AvatarError('conflict', 'A join is under way already.');
     this.#joining = true;
     try {
       await this.#viewer?.close('joined again');
       this.#viewer = undefined;
-      const opening = this.session.parts.viewers.open('webrtc');
-      const viewer = await this.#inTime(opening);
-      if (this.#life.state !== 'open') {
-        await viewer.close('left while joining');
-        throw new AvatarError('session_closed', 'The connection is over.');
-      }
+      const viewer = await open();
       this.#viewer = viewer;
       return viewer;
     } finally {
@@ -69,9 +78,12 @@ export class Peer {
     }
   }
 
-  /** Idempotent. */
-  close(reason: string): Promise<void> {
-    return this.#life.close(reason);
+  async #openViewer(): Promise<ViewerPort> {
+    const opening = this.session.parts.viewers.open('webrtc');
+    const viewer = await this.#inTime(opening);
+    if (this.#life.state === 'open') return viewer;
+    await viewer.close('left while joining');
+    throw new AvatarError('session_closed', 'The connection is over.');
   }
 
   async #inTime(opening: Promise<ViewerPort>): Promise<ViewerPort> {

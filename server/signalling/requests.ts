@@ -23,16 +23,16 @@ export const ANSWERS: { readonly [Name in RequestName]: Answer<Name> } = {
 /** Events only a host may send. */
 export const HOST_ONLY: readonly RequestName[] = ['prompt', 'control'];
 
-async function join(peer: Peer): Promise<AnswerOf<'join'>> {
+async function join(peer: Peer, { receive }: RequestOf<'join'>): Promise<AnswerOf<'join'>> {
   const { session, role } = peer;
   const { avatar, stage, viewers } = session.parts;
-  const { transportOptions: transport } = await peer.join();
+  const viewer = receive ? await peer.join() : await peer.joinWithoutMedia();
   const { fps, size, epochMs } = stage.status();
   return {
     sessionId: session.id,
     role,
     rtpCapabilities: { ...viewers.rtpCapabilities },
-    transport,
+    ...(viewer ? { transport: viewer.transportOptions } : {}),
     stage: { fps, ...size, epochMs },
     state: session.state,
     avatar: { id: avatar.id, name: avatar.name },

@@ -33,6 +33,8 @@ describe('HLS', () => {
       recording.catch(() => undefined);
       const page = await browser.open(`${session.urls.page}&transport=hls`);
       await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.5, undefined, { timeout: 30_000 });
+      const info = await server.call('GET', `/v1/sessions/${session.id}`, undefined, session.token);
+      expect(info.body).toMatchObject({ viewers: { webrtc: 0, hls: expect.any(Number) as number } });
       await page.evaluate(() => {
         const video = document.querySelector('video') as HTMLVideoElement;
         let [last, since] = [video.currentTime, performance.now()];
