@@ -1,27 +1,13 @@
 import type { PromptBody } from '#protocol/http.ts';
-import type { AnswerOf, StateEvent } from '#protocol/signalling.ts';
+import type { AnswerOf } from '#protocol/signalling.ts';
 import { Emitter } from './emitter.ts';
-import { asClientError, ClientError, serverError } from './errors.ts';
-import { createToken, obtainSession, playlistUrl, stageStatus, transcript } from './http.ts';
-import { Media } from './media.ts';
+import { asClientError, ClientError } from './errors.ts';
+import { createToken, obtainSession, transcript, type Credentials } from './http.ts';
 import { Owned } from './owned.ts';
-import { Reports } from './reports.ts';
-import { Signalling, type SignallingEvents } from './signalling.ts';
+import { Presence } from './presence.ts';
+import type { Signalling } from './signalling.ts';
 import { Sound } from './sound.ts';
-import { Subtitles } from './subtitles.ts';
 import type { AvatarEvents, Connection, ConnectOptions, JoinedSession, LoggedTurn, Snapshot } from './types.ts';
-
-const STATS_EVERY = 5_000;
-/** How long after a failed `join` another is asked for while HLS plays, ms. */
-const JOIN_AGAIN = 3_000;
-
-/** What exists once there is a session. */
-interface Parts {
-  readonly signalling: Signalling;
-  readonly media: Media;
-  readonly subtitles: Subtitles;
-  readonly reports: Reports;
-}
 
 /**
  * One viewer of one session: picture and sound in a video element, and the conversation beside it. Made by `connect`.
@@ -44,9 +30,9 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     this.#update({ sound });
     this.emit('sound', sound);
   });
-  #parts: Parts | undefined;
+  /** Once there is a session. */
+  #presence: Presence | undefined;
   #video: HTMLVideoElement | undefined;
-  #wasLive = false;
 
   private constructor(options: ConnectOptions) {
     super();
@@ -65,7 +51,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
   attach(video: HTMLVideoElement): void {
     this.#video = video;
     this.#sound.attach(video);
-    this.#parts?.media.attach(video);
+    this.#presence?.media.attach(video);
   }
 
   /** Says something to the avatar (`chat`), or lets it say the text as it is (`say`). Host only. @throws ClientError */
@@ -116,7 +102,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
 
   /** While watching by HLS: tries WebRTC once more. */
   retryWebRtc(): void {
-    this.#parts?.media.retryWebRtc();
+    this.#presence?.media.retryWebRtc();
   }
 
   /** Leaves the session, which goes on for its other viewers. Idempotent. */
@@ -127,114 +113,53 @@ export class AvatarClient extends Emitter<AvatarEvents> {
   }
 
   get #signalling(): Signalling {
-    if (!this.#parts) throw new ClientError('not_ready', 'There is no connection to the server yet.');
-    return this.#parts.signalling;
+    if (!this.#presence) throw new ClientError('not_ready', 'There is no connection to the server yet.');
+    return this.#presence.signalling;
   }
 
   async #start(): Promise<void> {
     try {
       const credentials = await obtainSession(this.#server, this.#options, this.#owned, (error) => this.#report(error));
       this.#setSession({ ...credentials, role: undefined, avatar: undefined, size: undefined });
-      this.#open(credentials);
+      this.#enter(credentials);
     } catch (error) {
       this.#end(asClientError(error));
     }
   }
 
-  #open(session: { id: string; token: string }): void {
+  #enter(session: Credentials): void {
     if (this.#owned.state === 'closed') return;
-    const signalling = Signalling.open(this.#server, session.token);
-    this.#owned.defer(() => signalling.close());
-    const media = Media.open(signalling, playlistUrl(this.#server, session), this.#options.transport ?? 'auto');
-    this.#owned.defer(() => media.close());
+    const presence = Presence.open(this.#server, session, this.#options.transport ?? 'auto');
+    this.#presence = presence;
+    this.#owned.defer(() => presence.close());
     this.#owned.defer(() => this.#sound.close());
-    const subtitles = Subtitles.open({
-      owned: this.#owned,
-      status: () => stageStatus(this.#server, session, this.#owned.signal),
-      playingMs: () => media.playingMs,
-      onCaption: (caption) => {
-        this.#update({ caption });
-        this.emit('caption', caption);
-      },
-    });
-    this.#parts = { signalling, media, subtitles, reports: new Reports(signalling) };
-    this.#watch(this.#parts);
-    if (this.#video) media.attach(this.#video);
+    this.#watch(presence);
+    if (this.#video) presence.media.attach(this.#video);
   }
 
-  #watch(parts: Parts): void {
-    const { signalling, media, reports } = parts;
-    signalling.on('connected', () => this.#join(parts));
-    signalling.on('lost', (error) => {
-      this.#report(error);
-      media.lost();
-      this.#showConnection();
+  #watch(presence: Presence): void {
+    presence.on('joined', (answer) => this.#joined(answer));
+    presence.on('state', (state) => {
+      this.#update({ state });
+      this.emit('state', state);
     });
-    signalling.on('refused', (error) => this.#end(error));
-    signalling.on('event', (event) => this.#heard(event, parts));
-    media.on('change', () => {
-      if (media.phase === 'ended' && this.#owned.state === 'open') {
-        return this.#end(new ClientError('unsupported', media.reason ?? 'This browser can play neither WebRTC nor HLS.'));
-      }
-      this.#showConnection();
+    presence.on('caption', (caption) => {
+      this.#update({ caption });
+      this.emit('caption', caption);
     });
-    media.on('error', (error) => {
-      if (error.isFinal) return this.#end(error);
-      reports.log('warn', error.message, { code: error.code, phase: media.phase });
-    });
-    // A join without media ends what the server keeps for one that had it; where that fails the server gives it up by itself.
-    media.on('unneeded', () => void signalling.request('join', { receive: false }).catch(() => undefined));
-    this.#owned.every(STATS_EVERY, () => void this.#measure(parts).catch(() => undefined));
+    presence.on('turn', (turn) => this.emit('turn', turn));
+    presence.on('segment', (segment) => this.emit('segment', segment));
+    presence.on('stats', (stats) => this.emit('stats', stats));
+    presence.on('error', (error) => this.#report(error));
+    presence.on('over', (error) => this.#end(error));
+    presence.on('change', () => this.#showConnection());
   }
 
-  #join(parts: Parts): void {
-    const { signalling, media, subtitles } = parts;
-    const joined = signalling.request('join', { receive: media.wantsTransport });
-    media.signalled(joined);
-    joined.then(
-      (answer) => this.#joined(answer, subtitles),
-      (thrown: unknown) => {
-        const error = asClientError(thrown);
-        if (error.isFinal) return this.#end(error);
-        this.#report(error);
-        // WebRTC leads to another join by itself; HLS plays on without one.
-        this.#owned.after(JOIN_AGAIN, () => media.phase === 'hls' && signalling.isConnected && this.#join(parts));
-      },
-    );
-    void subtitles.sync();
-  }
-
-  #joined({ role, avatar, stage, state }: AnswerOf<'join'>, subtitles: Subtitles): void {
+  #joined({ role, avatar, stage }: AnswerOf<'join'>): void {
     const { session } = this.snapshot;
-    if (!session || this.#owned.state === 'closed') return;
-    subtitles.begin(stage);
+    if (!session) return;
     this.#update({ error: undefined });
     this.#setSession({ ...session, role, avatar, size: { width: stage.width, height: stage.height } });
-    this.#setState(state);
-    this.#showConnection();
-  }
-
-  #heard({ name, value }: SignallingEvents['event'][0], { subtitles }: Parts): void {
-    switch (name) {
-      case 'state':
-        return this.#setState(value);
-      case 'caption':
-        return subtitles.add(value);
-      case 'turn':
-        subtitles.ended(value);
-        return this.emit('turn', value);
-      case 'segment_published':
-        return this.emit('segment', value);
-      case 'error':
-        return this.#report(serverError(value));
-    }
-  }
-
-  async #measure({ media, reports }: Parts): Promise<void> {
-    const stats = await media.measure();
-    if (!stats) return;
-    this.emit('stats', stats);
-    reports.stats(stats);
   }
 
   #setSession(session: JoinedSession): void {
@@ -242,37 +167,21 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     this.emit('session', session);
   }
 
-  #setState(state: StateEvent): void {
-    this.#update({ state });
-    this.emit('state', state);
-    if (state.state === 'closed') this.#end(new ClientError('session_closed', state.reason ?? 'The session is over.'));
-  }
-
   #showConnection(): void {
     const before = this.snapshot.connection;
     const connection = this.#connection();
-    if (connection.status === before.status && connection.transport === before.transport && connection.reason === before.reason)
-      return;
-    if (connection.transport !== before.transport) {
-      this.#parts?.reports.log(
-        'info',
-        `watching by ${connection.transport ?? 'nothing'}`,
-        connection.reason ? { reason: connection.reason } : {},
-      );
+    const { status, transport, reason } = connection;
+    if (status === before.status && transport === before.transport && reason === before.reason) return;
+    if (transport !== before.transport) {
+      this.#presence?.reports.log('info', `watching by ${transport ?? 'nothing'}`, reason ? { reason } : {});
     }
     this.#update({ connection });
     this.emit('connection', connection);
   }
 
   #connection(): Connection {
-    const { signalling, media } = this.#parts ?? {};
-    const transport = media?.phase === 'hls' ? 'hls' : media?.hasPicture ? 'webrtc' : undefined;
-    const isLive =
-      signalling?.isConnected === true && media?.hasPicture === true && (media.phase === 'webrtc' || media.phase === 'hls');
-    this.#wasLive ||= isLive;
-    const isEnded = this.#owned.state === 'closed' || media?.phase === 'ended';
-    const status = isEnded ? 'ended' : isLive ? 'live' : this.#wasLive ? 'reconnecting' : 'connecting';
-    return { status, transport: isEnded ? undefined : transport, reason: media?.reason };
+    if (this.#presence) return this.#presence.connection;
+    return { status: this.#owned.state === 'closed' ? 'ended' : 'connecting', transport: undefined, reason: undefined };
   }
 
   /** Something is wrong, and may pass. */
@@ -280,7 +189,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     if (this.#owned.state === 'closed') return;
     this.#update({ error });
     this.emit('error', error);
-    this.#parts?.reports.log('error', error.message, { code: error.code });
+    this.#presence?.reports.log('error', error.message, { code: error.code });
   }
 
   /** It is over. */
