@@ -7,7 +7,7 @@ import { writePerformanceDoc } from './document.ts';
 
 /** `npm run bench [name…]`: runs the benchmarks one after the other, prints a table each and keeps the figures in bench/results/. */
 const folder = new URL('.', import.meta.url);
-const SUPPORT = ['bench', 'run', 'document', 'peer'];
+const SUPPORT = ['bench', 'run', 'document', 'peer', 'stage-alone'];
 const known = readdirSync(folder)
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   .map((file) => file.slice(0, -3))

@@ -1,0 +1,100 @@
+import { open } from 'node:fs/promises';
+import { systemClock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { TICKS_PER_FRAME, i420Bytes, type AvFrame } from '#base/media.ts';
+import { Outlook } from '#base/outlook.ts';
+import { VideoEncoder } from '#server/media/encoder.ts';
+import { HlsRendition } from '#server/media/hls/rendition.ts';
+import { IdleLoop } from '#server/media/idle-loop.ts';
+import { createStageProducers } from '#server/media/producers.ts';
+import { Sfu } from '#server/media/sfu.ts';
+import { Stage } from '#server/media/stage.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
+
+/**
+ * A stage in a process of its own that speaks what two files hold, so that its CPU can be told from everything else: `node stage-alone.ts
+ * PICTURES SOUND WIDTH HEIGHT FRAMES [hls]`. Says `speaking` when the first picture is on air, and at the end how many pictures were encoded.
+ */
+const [pictures = '', sound = '', width = '', height = '', count = '', hls] = process.argv.slice(2);
+const size = { width: Number(width), height: Number(height) };
+const frames = Number(count);
+const clock = systemClock;
+
+const files = { pictures: await open(pictures), sound: await open(sound) };
+const metrics = createMetrics();
+const sfu = await Sfu.create({ workers: 1, listenIp: '127.0.0.1', rtcPort: 0, log: silentLog });
+const router = await sfu.createRouter();
+const producers = await createStageProducers(router, { log: silentLog });
+await consumeAll();
+const loop = await IdleLoop.build(still(), size, new AbortController().signal);
+const stage = Stage.create({ idle: loop, producers, stamped: false, clock, log: silentLog, metrics });
+const rendition =
+  hls === 'hls'
+    ? HlsRendition.create({
+        mode: 'always',
+        subscribe: (sink) => stage.subscribe(sink),
+        epochMs: stage.status().epochMs,
+        size,
+        log: silentLog,
+        metrics,
+        clock,
+      })
+    : undefined;
+
+// Counted where it happens, whoever asks for it.
+let encoded = 0;
+const encode = Object.getOwnPropertyDescriptor(VideoEncoder.prototype, 'encode')?.value as VideoEncoder['encode'];
+VideoEncoder.prototype.encode = function counted(...args) {
+  encoded += 1;
+  return encode.apply(this, args);
+};
+
+const outlook = new Outlook(0.1);
+outlook.hear(frames * TICKS_PER_FRAME, true);
+outlook.draw(frames);
+outlook.ended = true;
+stage.once('clause', () => process.stdout.write('speaking\n'));
+const { outcome } = await stage.play({ utteranceId: 'bench', frames: speech(), outlook });
+process.stdout.write(`${JSON.stringify({ outcome, encoded })}\n`);
+await rendition?.close('bench over');
+await stage.close('bench over');
+await sfu.close('bench over');
+await loop.close();
+await files.pictures.close();
+await files.sound.close();
+
+async function* speech(): AsyncGenerator<AvFrame> {
+  const clause = { index: 0, text: 'What the files hold.' };
+  for (let frame = 0; frame < frames; frame += 1) {
+    const data = await piece(files.pictures, frame, i420Bytes(size));
+    const pcm = await piece(files.sound, frame, TICKS_PER_FRAME * 2);
+    yield {
+      frame,
+      picture: { ...size, data },
+      sound: new Int16Array(pcm.buffer),
+      clause,
+      startOfClause: frame === 0,
+      endOfClause: frame === frames - 1,
+    };
+  }
+}
+
+async function piece(file: Awaited<ReturnType<typeof open>>, index: number, bytes: number): Promise<Uint8Array> {
+  const data = new Uint8Array(bytes);
+  await file.read(data, 0, bytes, index * bytes);
+  return data;
+}
+
+async function* still(): AsyncGenerator<{ width: number; height: number; data: Uint8Array }> {
+  const data = await piece(files.pictures, 0, i420Bytes(size));
+  for (let frame = 0; frame < 25; frame += 1) yield { ...size, data };
+}
+
+/** One viewer's worth of forwarding, to a port where nobody listens: what it costs is the worker's. */
+async function consumeAll(): Promise<void> {
+  const transport = await router.router.createPlainTransport({ listenInfo: { protocol: 'udp', ip: '127.0.0.1' } });
+  await transport.connect({ ip: '127.0.0.1', port: 9 });
+  for (const producerId of [producers.audioProducerId, producers.videoProducerId]) {
+    await transport.consume({ producerId, rtpCapabilities: router.rtpCapabilities });
+  }
+}
