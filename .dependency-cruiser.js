@@ -68,6 +68,12 @@ export default {
       { path: '^server/(llm|tts|stt|render)/', pathNot: `^(${ports.join('|').replaceAll('.', '[.]')})$` },
     ),
     deny(
+      'history-by-its-port',
+      'Only app.ts knows where history is kept: take sessions/history.ts as an argument.',
+      { path: '^server/', pathNot: [tests, '^server/app[.]ts$', '^server/sessions/sqlite/', '[.]fixture[.]ts$'] },
+      { path: '^server/sessions/(sqlite/|memory-history[.]ts)' },
+    ),
+    deny(
       'assembly-is-on-top',
       'The files at the top of server/ put it together; what they need is handed down to folders.',
       { path: '^server/', pathNot: [tests, '^server/[^/]+[.]ts$'] },

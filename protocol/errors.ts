@@ -22,6 +22,7 @@ export const ERRORS = {
   render_failed: 502,
   not_ready: 503,
   hls_unavailable: 503,
+  storage_failed: 507,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERRORS;

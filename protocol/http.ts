@@ -35,17 +35,32 @@ export const Urls = z
   .meta({ id: 'Urls' });
 export type Urls = z.infer<typeof Urls>;
 
-export const CreatedSession = z.object({ id: Id, token: z.string(), urls: Urls }).meta({ id: 'CreatedSession' });
+/** Only said when it is so. */
+const NotStored = z
+  .literal(false)
+  .optional()
+  .describe('false: taken, but not written to disk yet (it may be full); lost if the server stops before it can be');
+
+export const CreatedSession = z
+  .object({ id: Id, token: z.string(), urls: Urls, stored: NotStored })
+  .meta({ id: 'CreatedSession' });
 export type CreatedSession = z.infer<typeof CreatedSession>;
 
 export const CreateToken = z.strictObject({ role: Role }).meta({ id: 'CreateToken' });
 export const CreatedToken = z.object({ token: z.string(), urls: Urls }).meta({ id: 'CreatedToken' });
 
 export const PromptBody = z
-  .strictObject({ text: text(MAX_TEXT), mode: z.enum(['chat', 'say']).default('chat') })
+  .strictObject({
+    text: text(MAX_TEXT),
+    mode: z.enum(['chat', 'say']).default('chat'),
+    utteranceId: Id.optional().describe(
+      'chosen by the client, new for each prompt: sent again with the same one, after an answer that got lost, it is spoken once',
+    ),
+  })
   .meta({ id: 'Prompt' });
 export type PromptBody = z.infer<typeof PromptBody>;
-export const PromptAccepted = z.object({ utteranceId: z.string() }).meta({ id: 'PromptAccepted' });
+export const PromptAccepted = z.object({ utteranceId: z.string(), stored: NotStored }).meta({ id: 'PromptAccepted' });
+export type PromptAccepted = z.infer<typeof PromptAccepted>;
 
 export const SessionState = z.enum(['idle', 'listening', 'thinking', 'buffering', 'speaking', 'degraded', 'closed']);
 export type SessionState = z.infer<typeof SessionState>;
@@ -59,6 +74,8 @@ export const Turn = z
     /** What was really spoken, up to the clause that was cut. */
     spoken: z.string(),
     state: z.enum(['queued', 'thinking', 'speaking', 'done', 'interrupted', 'failed']),
+    /** Why it ended early, where nobody asked for it. */
+    reason: z.string().optional(),
     /** Unix ms. */
     askedAt: z.number(),
     startedAt: z.number().optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_TEXT, PromptBody, Role, SessionState } from './http.ts';
+import { MAX_TEXT, PromptAccepted, PromptBody, Role, SessionState } from './http.ts';
 
 /** The socket.io events. Every request is acknowledged with `{ok: …}` or `{error: {code, message}}`. Connect with `auth: {token}`. */
 
@@ -107,7 +107,7 @@ export const REQUESTS = {
   },
   resume: { request: z.strictObject({ consumerIds: z.array(z.string().max(64)).max(8) }), answer: z.object({}) },
   restart_ice: { request: z.strictObject({ transportId: z.string().max(64) }), answer: z.object({ iceParameters: loose({}) }) },
-  prompt: { request: PromptBody, answer: z.object({ utteranceId: z.string() }) },
+  prompt: { request: PromptBody, answer: PromptAccepted },
   control: { request: z.strictObject({ action: z.enum(['interrupt', 'mute', 'end']) }), answer: z.object({}) },
   client_log: {
     request: z.strictObject({

@@ -15,8 +15,10 @@ import { openSession } from './open-session.ts';
 import { patternRenderer } from './render/pattern.ts';
 import { portraitRenderer } from './render/portrait.ts';
 import type { Renderer } from './render/renderer.ts';
-import { MemoryHistory } from './sessions/history.ts';
+import type { History } from './sessions/history.ts';
+import { MemoryHistory } from './sessions/memory-history.ts';
 import { SessionRegistry } from './sessions/registry.ts';
+import { SqliteHistory } from './sessions/sqlite/sqlite-history.ts';
 import { attachSignalling } from './signalling/gateway.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { fliteTts } from './tts/flite.ts';
@@ -45,8 +47,9 @@ export async function startApp(config: Config, log: Log): Promise<App> {
 async function start(config: Config, log: Log, life: Lifetime): Promise<string> {
   const clock = systemClock;
   const metrics = createMetrics();
-  const [tokens, sfu, renderer] = await Promise.all([
+  const [tokens, history, sfu, renderer] = await Promise.all([
     Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
+    owned(life, openHistory(config, log)),
     owned(life, Sfu.create({ ...rtcOf(config), log })),
     owned(life, createRenderer(config, log)),
   ]);
@@ -56,11 +59,12 @@ async function start(config: Config, log: Log, life: Lifetime): Promise<string> 
   const llm = demoLlm({ clock, describe: () => describe(config) });
   const tts = fliteTts({ log });
   const foundation = { sfu, renderer, idleLoops, llm, tts, maxViewers: config.maxViewers, clock, log, metrics };
-  const sessions = SessionRegistry.open({
-    open: (id, request) => openSession(foundation, id, request),
+  const sessions = await SessionRegistry.open({
+    open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,
     idleTimeout: config.sessionIdleTimeout,
-    history: new MemoryHistory(),
+    retention: config.sessionRetention,
+    history,
     clock,
     log,
     metrics,
@@ -93,6 +97,10 @@ async function owned<T extends { close(reason: string): Promise<void> }>(life: L
   const part = await starting;
   life.defer((reason) => part.close(reason));
   return part;
+}
+
+async function openHistory({ database }: Config, log: Log): Promise<History> {
+  return database.kind === 'memory' ? new MemoryHistory() : SqliteHistory.open({ path: database.path, log });
 }
 
 function createRenderer({ renderer, pattern }: Config, log: Log): Promise<Renderer> {

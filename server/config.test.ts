@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { AvatarError } from '#base/errors.ts';
 import { readConfig, SETTING_NAMES } from './config.ts';
@@ -75,10 +76,9 @@ test('what comes later is refused when chosen, and reported when merely set', ()
     OPENAI_API_KEY: 'sk-hush',
     REDIS_URL: 'redis://:hush@x',
     S3_BUCKET: 'b',
-    DATABASE_URL: 'sqlite:x',
   });
   expect(config).toMatchObject({ llm: 'demo', tts: 'flite' });
-  expect(config.warnings).toHaveLength(4);
+  expect(config.warnings).toHaveLength(3);
   expect(config.warnings.join()).not.toContain('hush');
 });
 
@@ -91,6 +91,18 @@ test('unknown settings of ours and near misses are reported, strangers are left 
     'PATTERN_SPEED is not a setting and has no effect.',
     'RTC_PROT is not a setting and has no effect; did you mean RTC_PORT?',
   ]);
+});
+
+test('history is kept in a file of DATA_DIR, in another, or nowhere; PostgreSQL is refused without its password', () => {
+  expect(readConfig({ DATA_DIR: '/data' }).database).toEqual({ kind: 'sqlite', path: '/data/history.db' });
+  expect(readConfig({ DATABASE_URL: 'sqlite:/x/y.db' }).database).toEqual({ kind: 'sqlite', path: '/x/y.db' });
+  expect(readConfig({ DATABASE_URL: 'sqlite:///x/y.db' }).database).toEqual({ kind: 'sqlite', path: '/x/y.db' });
+  expect(readConfig({ DATABASE_URL: 'sqlite:y.db' }).database).toEqual({ kind: 'sqlite', path: resolve('y.db') });
+  expect(readConfig({ DATABASE_URL: 'memory:' }).database).toEqual({ kind: 'memory' });
+  expect(complaintOf({ DATABASE_URL: 'sqlite:' })).toMatch(/DATABASE_URL must be "sqlite:<file>"/);
+  const postgres = complaintOf({ DATABASE_URL: 'postgres://ada:hush@db/x' });
+  expect(postgres).toMatch(/DATABASE_URL names PostgreSQL, which is not available yet/);
+  expect(postgres).not.toContain('hush');
 });
 
 test('a secret is never echoed', () => {

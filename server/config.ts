@@ -58,6 +58,18 @@ const provider = (fallback: string, later: readonly string[]) =>
     context.addIssue({ code: 'custom', message });
   });
 
+/** Where history is kept. The value may hold a password, so it is never repeated. */
+const database = z.string().transform((url, context) => {
+  if (url === 'memory:') return { kind: 'memory' as const };
+  const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(url)?.[1];
+  if (path !== undefined && path !== ':memory:') return { kind: 'sqlite' as const, path: resolve(path) };
+  const message = /^postgres(ql)?:/i.test(url)
+    ? 'names PostgreSQL, which is not available yet; use "sqlite:<file>", or leave it unset'
+    : 'must be "sqlite:<file>", or "memory:" to keep nothing';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
 const hidden = (min: number) => z.string().min(min, `must have at least ${min} characters`);
 
 const Settings = z.object({
@@ -75,6 +87,7 @@ const Settings = z.object({
   RTC_PORT: integer(0, 65_535).default(44_444),
   RTC_WORKERS: integer(1, 64).default(Math.min(4, availableParallelism())),
   DATA_DIR: z.string().optional(),
+  DATABASE_URL: database.optional(),
   LLM: provider('demo', ['openai']).default('demo'),
   TTS: provider('flite', ['elevenlabs', 'openai']).default('flite'),
   STT: provider('pocketsphinx', ['elevenlabs', 'openai']).default('pocketsphinx'),
@@ -91,13 +104,14 @@ const Settings = z.object({
   MAX_SESSIONS: integer(1, 100_000).default(100),
   MAX_VIEWERS: integer(1, 100_000).default(100),
   SESSION_IDLE_TIMEOUT: integer(1_000, 2_000_000_000).default(600_000),
+  SESSION_RETENTION: integer(0, 1_000_000_000_000).default(30 * 86_400_000),
   TOKEN_TTL: integer(1_000, 2_000_000_000).default(86_400_000),
   CREATE_RATE_LIMIT: integer(1, 1_000_000).default(120),
   PROMPT_RATE_LIMIT: integer(1, 1_000_000).default(120),
 });
 
 export const SETTING_NAMES: readonly string[] = Object.keys(Settings.shape);
-const SECRETS = new Set(['AUTH_SECRET']);
+const SECRETS = new Set(['AUTH_SECRET', 'DATABASE_URL']);
 
 /** Everything that can be set from outside. Durations are ms, rates are per minute. */
 export interface Config {
@@ -114,6 +128,7 @@ export interface Config {
   readonly rtcWorkers: number;
   /** Absolute. */
   readonly dataDir: string;
+  readonly database: DatabaseSettings;
   readonly llm: string;
   readonly tts: string;
   readonly stt: string;
@@ -125,12 +140,17 @@ export interface Config {
   /** Per session. */
   readonly maxViewers: number;
   readonly sessionIdleTimeout: number;
+  /** That ended sessions and what was said in them are kept. */
+  readonly sessionRetention: number;
   readonly tokenTtl: number;
   readonly createRateLimit: number;
   readonly promptRateLimit: number;
   /** One line each for what is set but has no effect; to be logged at start. */
   readonly warnings: readonly string[];
 }
+
+/** Where sessions and turns are kept: one SQLite file, by its absolute path, or nowhere. */
+export type DatabaseSettings = { readonly kind: 'sqlite'; readonly path: string } | { readonly kind: 'memory' };
 
 /** Faults the test card makes on purpose. */
 export interface PatternSettings {
@@ -155,6 +175,7 @@ export function readConfig(env: Env): Config {
   const read = parsed.data;
   const conflicts = conflictsOf(read);
   if (conflicts.length > 0) throw refusal(conflicts);
+  const dataDir = resolve(read.DATA_DIR ?? join(given.HOME ?? homedir(), '.local', 'share', 'infinitetalk-rtc'));
   return {
     host: read.HOST,
     port: read.PORT,
@@ -163,7 +184,8 @@ export function readConfig(env: Env): Config {
     announcedAddress: read.ANNOUNCED_ADDRESS,
     rtcPort: read.RTC_PORT,
     rtcWorkers: read.RTC_WORKERS,
-    dataDir: resolve(read.DATA_DIR ?? join(given.HOME ?? homedir(), '.local', 'share', 'infinitetalk-rtc')),
+    dataDir,
+    database: read.DATABASE_URL ?? { kind: 'sqlite', path: join(dataDir, 'history.db') },
     llm: read.LLM,
     tts: read.TTS,
     stt: read.STT,
@@ -174,6 +196,7 @@ export function readConfig(env: Env): Config {
     maxSessions: read.MAX_SESSIONS,
     maxViewers: read.MAX_VIEWERS,
     sessionIdleTimeout: read.SESSION_IDLE_TIMEOUT,
+    sessionRetention: read.SESSION_RETENTION,
     tokenTtl: read.TOKEN_TTL,
     createRateLimit: read.CREATE_RATE_LIMIT,
     promptRateLimit: read.PROMPT_RATE_LIMIT,

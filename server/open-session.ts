@@ -1,17 +1,17 @@
 import { Lifetime } from '#base/lifetime.ts';
-import type { CreateSession } from '#protocol/http.ts';
 import { findAvatar } from '#server/avatars/catalogue.ts';
 import { HlsRendition } from '#server/media/hls/rendition.ts';
 import { createStageProducers } from '#server/media/producers.ts';
 import { Stage } from '#server/media/stage.ts';
 import { Viewers } from '#server/media/viewers.ts';
 import { Whep } from '#server/media/whep.ts';
+import type { KeptSession } from '#server/sessions/history.ts';
 import type { SessionParts } from '#server/sessions/ports.ts';
 import type { Foundation } from './foundation.ts';
 import { talkOf } from './talk.ts';
 
 /** Everything one session is made of, on air when it is returned. Nothing is left behind when a part can't be had. */
-export async function openSession(foundation: Foundation, id: string, request: CreateSession): Promise<SessionParts> {
+export async function openSession(foundation: Foundation, { id, request }: KeptSession, ageMs: number): Promise<SessionParts> {
   const { sfu, renderer, idleLoops, maxViewers, clock, metrics } = foundation;
   const avatar = findAvatar(request.avatar);
   const log = foundation.log.child({ sessionId: id });
@@ -30,6 +30,7 @@ export async function openSession(foundation: Foundation, id: string, request: C
     const hls = HlsRendition.create({
       mode: request.hls ?? 'on-demand',
       subscribe: (sink) => stage.subscribe(sink),
+      ageMs,
       epochMs: stage.status().epochMs,
       size: renderer.geometry,
       log,

@@ -4,7 +4,6 @@ const LATER: readonly [pattern: RegExp, instead: string][] = [
   [/^ELEVENLABS_(API_KEY|BASE_URL|VOICE_ID)$/, 'ElevenLabs is not available yet; the embedded flite voice speaks'],
   [/^(ICE_SERVERS|TURN_SECRET)$/, 'STUN and TURN come later; viewers reach the media ports directly'],
   [/^REDIS_URL$/, 'Redis comes later; everything runs in this process'],
-  [/^DATABASE_URL$/, 'the database comes later; turns are kept in memory'],
   [/^S3_/, 'S3 comes later; HLS is served from memory'],
   [/^OTEL_EXPORTER_OTLP_ENDPOINT$/, 'tracing comes later'],
 ];

@@ -3,7 +3,7 @@ import { silentLog } from '#base/log.ts';
 import { createLimits } from '#server/auth/limits.ts';
 import { Tokens } from '#server/auth/tokens.ts';
 import { createHttp } from '#server/http/server.ts';
-import { MemoryHistory } from '#server/sessions/history.ts';
+import { MemoryHistory } from '#server/sessions/memory-history.ts';
 import { SessionRegistry } from '#server/sessions/registry.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 
@@ -16,7 +16,7 @@ export async function describeOpenApi(): Promise<unknown> {
   const history = new MemoryHistory();
   const http = await createHttp({
     config: { publicUrl: undefined, allowedOrigins: [] },
-    sessions: SessionRegistry.open({ open, maxSessions: 1, idleTimeout: 1, history, clock, log, metrics }),
+    sessions: await SessionRegistry.open({ open, maxSessions: 1, idleTimeout: 1, retention: 1, history, clock, log, metrics }),
     tokens: await Tokens.open({ secret: 'for a description only', dataDir: '', ttl: 1, clock }),
     limits: createLimits({ create: 1, prompt: 1 }, metrics),
     metrics,

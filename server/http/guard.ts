@@ -30,7 +30,7 @@ export function createGuard({ sessions, tokens, config }: HttpOptions): Guard {
         const claims = await claimsOf(request);
         if (!claims) throw new AvatarError('unauthorized', 'A token is needed: Authorization: Bearer <token>.');
         const { id } = request.params as { id: string };
-        sessions.get(id);
+        sessions.expect(id);
         if (claims.role === 'server') return;
         if (claims.sessionId !== id) throw new AvatarError('forbidden', 'The token belongs to another session.');
         if (!roles.includes(claims.role)) {

@@ -27,7 +27,7 @@ export function hls(app: App, { sessions }: HttpOptions, guard: Guard): void {
       },
     },
     async (request, reply) => {
-      const session = sessions.get(request.params.id);
+      const session = await sessions.get(request.params.id);
       const playlist = await session.parts.hls.playlist(tokenOf(request) ?? '', goneSignal(reply));
       return reply.header('cache-control', 'no-store').type('application/vnd.apple.mpegurl').send(playlist);
     },
@@ -48,7 +48,7 @@ export function hls(app: App, { sessions }: HttpOptions, guard: Guard): void {
     },
     async (request, reply) => {
       const { id, file: name } = request.params;
-      const file = FILE.test(name) ? sessions.get(id).parts.hls.file(name, tokenOf(request)) : undefined;
+      const file = FILE.test(name) ? (await sessions.get(id)).parts.hls.file(name, tokenOf(request)) : undefined;
       if (!file) throw new AvatarError('not_found', 'There is no such HLS file, or it is too old.');
       // A name never gets other content, but it is its session's own: no shared cache may keep it.
       void reply.header('cache-control', 'private, max-age=60, immutable').type(file.type);

@@ -5,7 +5,7 @@ import { systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { createLimits } from '#server/auth/limits.ts';
 import { Tokens } from '#server/auth/tokens.ts';
-import { MemoryHistory } from '#server/sessions/history.ts';
+import { MemoryHistory } from '#server/sessions/memory-history.ts';
 import { SessionRegistry } from '#server/sessions/registry.ts';
 import { silentParts, type SilentParts } from '#server/sessions/silent.fixture.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
@@ -26,7 +26,7 @@ export async function silentHttp(
   const dataDir = await mkdtemp(join(tmpdir(), 'http-'));
   const metrics = createMetrics();
   const parts: SilentParts[] = [];
-  const sessions = SessionRegistry.open({
+  const sessions = await SessionRegistry.open({
     open: async () => {
       const opened = silentParts(systemClock, msPerFrame);
       parts.push(opened);
@@ -34,6 +34,7 @@ export async function silentHttp(
     },
     maxSessions,
     idleTimeout: 600_000,
+    retention: 600_000,
     history: new MemoryHistory(),
     clock: systemClock,
     log: silentLog,

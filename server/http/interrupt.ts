@@ -17,7 +17,7 @@ export function interrupt(app: App, { sessions }: HttpOptions, guard: Guard): vo
       },
     },
     async (request, reply) => {
-      sessions.get(request.params.id).interrupt();
+      (await sessions.get(request.params.id)).interrupt();
       return reply.status(202).send({});
     },
   );

@@ -21,7 +21,8 @@ export function prompts(app: App, { sessions, limits }: HttpOptions, guard: Guar
     async (request, reply) => {
       const { id } = request.params;
       await limits.use('prompt', id);
-      return reply.status(202).send({ utteranceId: sessions.get(id).prompt(request.body) });
+      const session = await sessions.get(id);
+      return reply.status(202).send(await session.prompt(request.body));
     },
   );
 }

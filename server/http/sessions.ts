@@ -21,9 +21,11 @@ export function sessions(app: App, { sessions, tokens, limits, config }: HttpOpt
     },
     async (request, reply) => {
       await limits.use('create', request.ip);
-      const { id } = await sessions.create(request.body);
+      const { id, stored } = await sessions.create(request.body);
       const token = await tokens.issue({ role: 'host', sessionId: id });
-      return reply.status(201).send({ id, token, urls: urlsOf(request, config.publicUrl, id, token) });
+      return reply
+        .status(201)
+        .send({ id, token, urls: urlsOf(request, config.publicUrl, id, token), ...(stored ? {} : { stored }) });
     },
   );
 
@@ -38,7 +40,7 @@ export function sessions(app: App, { sessions, tokens, limits, config }: HttpOpt
         response: { 200: SessionInfo, ...FAILURES },
       },
     },
-    async (request) => sessions.get(request.params.id).info(),
+    async (request) => (await sessions.get(request.params.id)).info(),
   );
 
   app.delete(
@@ -48,7 +50,7 @@ export function sessions(app: App, { sessions, tokens, limits, config }: HttpOpt
       schema: { summary: 'End a session', tags: ['sessions'], params: SessionParams, response: { 204: z.null(), ...FAILURES } },
     },
     async (request, reply) => {
-      await sessions.get(request.params.id).close('ended');
+      await sessions.end(request.params.id, 'ended');
       return reply.status(204).send(null);
     },
   );

@@ -18,7 +18,7 @@ export function stage(app: App, { sessions }: HttpOptions, guard: Guard): void {
     },
     async (request, reply) => {
       void reply.header('cache-control', 'no-store');
-      return sessions.get(request.params.id).parts.stage.status();
+      return (await sessions.get(request.params.id)).parts.stage.status();
     },
   );
 }

@@ -15,6 +15,6 @@ export function transcript(app: App, { sessions }: HttpOptions, guard: Guard): v
         response: { 200: Transcript, ...FAILURES },
       },
     },
-    async (request) => ({ turns: [...(await sessions.get(request.params.id).transcript())] }),
+    async (request) => ({ turns: [...(await sessions.get(request.params.id)).transcript()] }),
   );
 }

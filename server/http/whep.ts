@@ -27,7 +27,7 @@ export function whep(app: App, { sessions }: HttpOptions, guard: Guard): void {
       },
     },
     async (request, reply) => {
-      const session = sessions.get(request.params.id);
+      const session = await sessions.get(request.params.id);
       const { id, etag, answer } = await session.parts.whep.offer(request.body);
       session.tick();
       void reply
@@ -54,7 +54,8 @@ export function whep(app: App, { sessions }: HttpOptions, guard: Guard): void {
     },
     async (request, reply) => {
       const { id, viewer } = request.params;
-      const { etag, fragment } = await sessions.get(id).parts.whep.patch(viewer, request.body, request.headers['if-match']);
+      const { parts } = await sessions.get(id);
+      const { etag, fragment } = await parts.whep.patch(viewer, request.body, request.headers['if-match']);
       void reply.header('etag', etag);
       if (fragment === undefined) return reply.status(204).send(null);
       return reply.status(200).type(FRAGMENT).send(fragment);
@@ -69,7 +70,8 @@ export function whep(app: App, { sessions }: HttpOptions, guard: Guard): void {
     },
     async (request, reply) => {
       const { id, viewer } = request.params;
-      await sessions.get(id).parts.whep.delete(viewer);
+      const { parts } = await sessions.get(id);
+      await parts.whep.delete(viewer);
       return reply.status(200).send(null);
     },
   );

@@ -53,18 +53,20 @@ async function onAir(leadMs = 50, startMs = 1_000.25) {
   const heard: Heard[] = [];
   const seen: Seen[] = [];
   const clauses: ClauseOnAir[] = [];
+  const over: number[] = [];
   const turns: string[] = [];
   const sinks: PlayoutSinks = {
     sound: (ticks, samples) => heard.push({ at: clock.now(), ticks, value: samples?.[0] }),
     picture: (frame, spoken, overdue) => seen.push({ at: clock.now(), frame, spoken: spoken?.frame, overdue }),
     turning: (frame, to) => turns.push(`${to}@${String(frame)}`),
     clause: (clause) => clauses.push(clause),
+    clauseOver: ({ clause }) => over.push(clause.index),
     air: () => undefined,
   };
   const playout = new Playout({ clock, metrics, leadMs }, sinks);
   playout.start();
   await clock.advance(0);
-  return { clock, metrics, heard, seen, clauses, turns, playout, epoch: startMs + leadMs };
+  return { clock, metrics, heard, seen, clauses, over, turns, playout, epoch: startMs + leadMs };
 }
 
 describe('playout', () => {
@@ -94,6 +96,7 @@ describe('playout', () => {
       [spoken[0]?.frame, (spoken[0]?.frame ?? 0) + 20],
       [(spoken[0]?.frame ?? 0) + 20, (spoken[0]?.frame ?? 0) + 25],
     ]);
+    expect(stage.over).toEqual([0, 1]);
     expect(stage.turns).toEqual([`speech@${String(spoken[0]?.frame)}`, `idle@${String((spoken[0]?.frame ?? 0) + 25)}`]);
     stage.playout.close();
   });

@@ -17,6 +17,7 @@ export interface PlayoutSinks {
   /** A lead before it happens: from stage frame `frame` on speech follows idle, or idle follows `last`. */
   turning(frame: number, to: 'speech' | 'idle', last: AvFrame | undefined): void;
   clause(clause: ClauseOnAir): void;
+  clauseOver(clause: StageEvents['clauseOver'][0]): void;
   air(event: StageEvents['air'][0]): void;
 }
 
@@ -182,6 +183,7 @@ export class Playout {
     this.#buffering = false;
     if (wasQuiet) this.#sinks.air({ state: 'speaking', utteranceId: airing.speech.utteranceId });
     if (spoken.startOfClause) this.#sinks.clause(this.#clauseOnAir(airing, frame, spoken));
+    if (spoken.endOfClause) this.#sinks.clauseOver({ utteranceId: airing.speech.utteranceId, clause: spoken.clause });
   }
 
   #rest(frame: number): void {

@@ -62,6 +62,7 @@ export class Stage extends EventEmitter<StageEvents> {
         picture: (frame, spoken, overdue) => this.#pictures.release(frame, spoken, overdue),
         turning: (frame, to, last) => this.#pictures.turning(frame, to, last),
         clause: (clause) => this.emit('clause', clause),
+        clauseOver: (clause) => this.emit('clauseOver', clause),
         air: (event) => this.emit('air', event),
       },
     );

@@ -29,6 +29,8 @@ export interface ClauseOnAir {
 export type StageEvents = {
   /** A clause goes on air; sent when its first sound is handed over, a lead before its first picture. */
   clause: [ClauseOnAir];
+  /** The last sound of a clause was handed over. */
+  clauseOver: [{ utteranceId: string; clause: Clause }];
   /** Speech started, paused between clauses (with ms to go, as far as known), or ended. */
   air: [{ state: 'speaking' | 'buffering' | 'idle'; etaMs?: number; utteranceId?: string }];
 };

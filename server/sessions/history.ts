@@ -1,38 +1,49 @@
-import type { Turn } from '#protocol/http.ts';
+import type { CreateSession, Turn } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 
-/** Where turns are kept. */
+/** One session as it is kept. */
+export interface KeptSession {
+  readonly id: string;
+  readonly request: CreateSession;
+  /** Unix ms. */
+  readonly createdAt: number;
+}
+
+/** What the process before left. */
+export interface Recovered {
+  /** Those that are not over, oldest first. */
+  readonly sessions: readonly KeptSession[];
+  /** Ids of the newest that are. */
+  readonly ended: readonly string[];
+}
+
+/**
+ * Where sessions and their turns are kept. A change is durable once its promise resolves; changes take effect in the order of their calls.
+ * Everything rejects with AvatarError `storage_failed`, its `details.kind` saying why: `full`, `readonly`, `io`, `busy` or `other`.
+ */
 export interface History {
-  /** Adds the turn, or replaces the one with its `utteranceId`. */
+  recover(): Promise<Recovered>;
+  /** Nothing happens for one that is kept already. */
+  begin(session: KeptSession): Promise<void>;
+  /** Adds the turn, or replaces the one with its `utteranceId`. Its session must have begun. */
   save(sessionId: string, turn: Turn): Promise<void>;
-  /** Oldest first. */
+  /** The newest `KEPT_TURNS`, oldest first. */
   turns(sessionId: string): Promise<readonly Turn[]>;
-  forget(sessionId: string): Promise<void>;
+  /** @param at Unix ms */
+  end(sessionId: string, reason: string, at: number): Promise<void>;
+  /** Forgets some of the sessions that ended before `before` (Unix ms), with their turns, and says how many; 0 when none are left. */
+  prune(before: number): Promise<number>;
+  /** Resolves once all that was asked for is done. Idempotent. */
+  close(): Promise<void>;
 }
 
 /** Most turns kept of one session; older ones are forgotten. */
-const KEPT = 500;
+export const KEPT_TURNS = 500;
+/** Ended sessions that are remembered at start, so that their users are told that they are over. */
+export const KEPT_ENDED = 1_000;
+
 /** Most turns a model is reminded of. */
 const REMEMBERED = 20;
-
-export class MemoryHistory implements History {
-  readonly #turns = new Map<string, Map<string, Turn>>();
-
-  async save(sessionId: string, turn: Turn): Promise<void> {
-    const turns = this.#turns.get(sessionId) ?? new Map<string, Turn>();
-    this.#turns.set(sessionId, turns.set(turn.utteranceId, { ...turn }));
-    const oldest = turns.keys().next().value;
-    if (turns.size > KEPT && oldest !== undefined) turns.delete(oldest);
-  }
-
-  async turns(sessionId: string): Promise<readonly Turn[]> {
-    return [...(this.#turns.get(sessionId)?.values() ?? [])];
-  }
-
-  async forget(sessionId: string): Promise<void> {
-    this.#turns.delete(sessionId);
-  }
-}
 
 /** The conversation as it was really heard, ending with `text`: what was cut off before it was spoken is not in it. */
 export function messages(past: readonly Turn[], text: string): Prompt['messages'] {

@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import type { CreateSession } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { HlsRendition, SegmentPublished } from '#server/media/hls/rendition.ts';
 import type { Stage } from '#server/media/stage.ts';
@@ -8,6 +7,7 @@ import type { Viewer } from '#server/media/viewer.ts';
 import type { Viewers } from '#server/media/viewers.ts';
 import type { Whep } from '#server/media/whep.ts';
 import type { TurnStage } from '#server/telemetry/timeline.ts';
+import type { KeptSession } from './history.ts';
 
 /** What sessions, signalling and HTTP need of each part of a stage, and no more. */
 export type StagePort = EventEmitter<StageEvents> & Pick<Stage, 'play' | 'cut' | 'drain' | 'status'>;
@@ -53,5 +53,8 @@ export interface SessionParts {
   close(reason: string): Promise<void>;
 }
 
-/** Makes the parts of a new session. Throws AvatarError, e.g. `avatar_not_found`; nothing is left behind then. */
-export type OpenParts = (id: string, request: CreateSession) => Promise<SessionParts>;
+/**
+ * Makes the parts of a session, a new one or one from before a restart; `ageMs` is how long it had parts elsewhere before.
+ * Throws AvatarError, e.g. `avatar_not_found`; nothing is left behind then.
+ */
+export type OpenParts = (session: KeptSession, ageMs: number) => Promise<SessionParts>;

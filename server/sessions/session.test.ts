@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { VirtualClock } from '#base/clock.ts';
 import { createLog } from '#base/log.ts';
-import { CreateSession, type SessionState } from '#protocol/http.ts';
+import { CreateSession, type SessionState, type Turn } from '#protocol/http.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
-import { MemoryHistory } from './history.ts';
+import { Journal } from './journal.ts';
+import { MemoryHistory } from './memory-history.ts';
 import { Session } from './session.ts';
 import { silentParts } from './silent.fixture.ts';
 import { mayGo } from './states.ts';
@@ -13,18 +14,22 @@ import { MAX_QUEUED } from './turns.ts';
 /** ms that a word takes: 3 frames of 40 ms. */
 const WORD = 120;
 
-function open(request: Partial<CreateSession> = {}, idleTimeout = 600_000) {
+async function open(request: Partial<CreateSession> = {}, idleTimeout = 600_000, past?: Turn[]) {
   const clock = new VirtualClock();
   const parts = silentParts(clock, 40);
   const lines: string[] = [];
   const log = createLog('error', { write: (line) => lines.push(line) });
   const metrics = createMetrics();
   const history = new MemoryHistory();
+  const journal = new Journal({ history, clock, log, metrics });
+  const kept = { id: 'session-1', request: CreateSession.parse(request), createdAt: clock.wall() };
+  await journal.begin(kept);
   const session = Session.open({
-    id: 'session-1',
-    request: CreateSession.parse(request),
+    kept,
+    ...(past ? { past } : {}),
+    stored: true,
     parts,
-    history,
+    journal,
     idleTimeout,
     clock,
     log,
@@ -39,13 +44,13 @@ function open(request: Partial<CreateSession> = {}, idleTimeout = 600_000) {
     await clock.advance(0);
     await clock.advance(ms);
   };
-  return { session, pass, parts, lines, metrics, events, of, states };
+  return { session, pass, parts, lines, metrics, events, of, states, history };
 }
 
 test('a prompt goes through thinking and speaking to its turn, with captions and a waterfall', async () => {
-  const { session, pass, of, states, lines } = open();
+  const { session, pass, of, states, lines } = await open();
   const leave = session.enter();
-  const utteranceId = session.prompt({ text: 'one two', mode: 'chat' });
+  const { utteranceId } = await session.prompt({ text: 'one two', mode: 'chat' });
   await pass(4 * WORD);
   expect(states()).toEqual(['listening', 'thinking', 'speaking', 'listening']);
   expect(of('caption').map(({ text }) => text)).toEqual(['echo', 'one', 'two']);
@@ -54,7 +59,7 @@ test('a prompt goes through thinking and speaking to its turn, with captions and
   expect(Object.keys(stages)).toEqual(['firstToken', 'firstFrame', 'playout', 'end']);
   expect(stages.end).toBeGreaterThanOrEqual(3 * WORD);
   expect(session.info()).toMatchObject({ state: 'listening', timings: stages, viewers: { webrtc: 0, whep: 0, hls: 0 } });
-  expect(await session.transcript()).toMatchObject([{ utteranceId, mode: 'chat', prompt: 'one two', state: 'done' }]);
+  expect(session.transcript()).toMatchObject([{ utteranceId, mode: 'chat', prompt: 'one two', state: 'done' }]);
   leave();
   leave();
   expect(session.state.state).toBe('idle');
@@ -62,27 +67,27 @@ test('a prompt goes through thinking and speaking to its turn, with captions and
 });
 
 test('say speaks the text as it is', async () => {
-  const { session, pass, of } = open();
-  session.prompt({ text: 'exactly this', mode: 'say' });
+  const { session, pass, of } = await open();
+  await session.prompt({ text: 'exactly this', mode: 'say' });
   await pass(3 * WORD);
   expect(of('turn')).toMatchObject([{ spoken: 'exactly this' }]);
 });
 
 test('prompts faster than speech wait in order, up to a bound, and none is lost', async () => {
-  const { session, pass, of } = open();
-  const asked = [session.prompt({ text: 'w0', mode: 'say' })];
+  const { session, pass, of } = await open();
+  const asked = [(await session.prompt({ text: 'w0', mode: 'say' })).utteranceId];
   await pass(1);
-  for (let n = 1; n <= MAX_QUEUED; n += 1) asked.push(session.prompt({ text: `w${n}`, mode: 'say' }));
-  expect(() => session.prompt({ text: 'too many', mode: 'say' })).toThrow(/At most 8 prompts may wait/);
+  for (let n = 1; n <= MAX_QUEUED; n += 1) asked.push((await session.prompt({ text: `w${n}`, mode: 'say' })).utteranceId);
+  await expect(session.prompt({ text: 'too many', mode: 'say' })).rejects.toThrow(/At most 8 prompts may wait/);
   await pass((MAX_QUEUED + 2) * WORD);
   expect(of('turn').map(({ utteranceId }) => utteranceId)).toEqual(asked);
   expect(of('turn').map(({ spoken }) => spoken)).toEqual(asked.map((_, n) => `w${n}`));
 });
 
 test('interrupt cuts the turn on air where it is, and ends those that wait', async () => {
-  const { session, pass, of, states } = open();
-  session.prompt({ text: 'a b c', mode: 'say' });
-  session.prompt({ text: 'never heard', mode: 'say' });
+  const { session, pass, of, states } = await open();
+  await session.prompt({ text: 'a b c', mode: 'say' });
+  await session.prompt({ text: 'never heard', mode: 'say' });
   await pass(1.5 * WORD);
   session.interrupt();
   await pass(1);
@@ -95,18 +100,18 @@ test('interrupt cuts the turn on air where it is, and ends those that wait', asy
     ['interrupted', 'a b…'],
   ]);
   expect(states().at(-1)).toBe('idle');
-  session.prompt({ text: 'again', mode: 'say' });
+  await session.prompt({ text: 'again', mode: 'say' });
   await pass(2 * WORD);
   expect(of('turn').at(-1)).toMatchObject({ outcome: 'done', spoken: 'again' });
 });
 
 test('the model is told what was really spoken', async () => {
-  const { session, pass, parts } = open({ systemPrompt: 'be kind', language: 'de' });
-  session.prompt({ text: 'first of many', mode: 'chat' });
+  const { session, pass, parts } = await open({ systemPrompt: 'be kind', language: 'de' });
+  await session.prompt({ text: 'first of many', mode: 'chat' });
   await pass(1.5 * WORD);
   session.interrupt();
   await pass(1);
-  session.prompt({ text: 'second', mode: 'chat' });
+  await session.prompt({ text: 'second', mode: 'chat' });
   await pass(3 * WORD);
   expect(parts.talk.prompts.at(-1)).toEqual({
     system: 'be kind',
@@ -120,23 +125,23 @@ test('the model is told what was really spoken', async () => {
 });
 
 test('a provider that fails: error, degraded with its reason, the turn failed; the next prompt is answered', async () => {
-  const { session, pass, of, states } = open();
-  session.prompt({ text: 'good FAIL', mode: 'say' });
+  const { session, pass, of, states } = await open();
+  await session.prompt({ text: 'good FAIL', mode: 'say' });
   await pass(2 * WORD);
   expect(of('error')).toEqual([{ code: 'provider_failed', message: 'The voice provider failed.' }]);
   expect(of('turn')).toMatchObject([{ outcome: 'failed', spoken: 'good' }]);
   expect(session.info()).toMatchObject({ state: 'degraded', reason: 'The voice provider failed.' });
   await pass(6_000);
   expect(session.state).toEqual({ state: 'idle' });
-  session.prompt({ text: 'FAIL', mode: 'say' });
-  session.prompt({ text: 'fine', mode: 'say' });
+  await session.prompt({ text: 'FAIL', mode: 'say' });
+  await session.prompt({ text: 'fine', mode: 'say' });
   await pass(3 * WORD);
   expect(states().slice(-5)).toEqual(['thinking', 'degraded', 'thinking', 'speaking', 'idle']);
 });
 
 test('a greeting waits for somebody to hear it, but not for ever; then prompts follow it', async () => {
-  const { session, pass, of } = open({ greeting: 'hello' });
-  session.prompt({ text: 'after', mode: 'say' });
+  const { session, pass, of } = await open({ greeting: 'hello' });
+  await session.prompt({ text: 'after', mode: 'say' });
   await pass(4 * WORD);
   expect(of('turn')).toEqual([]);
   session.audience();
@@ -145,13 +150,13 @@ test('a greeting waits for somebody to hear it, but not for ever; then prompts f
   const [greeting, prompt] = of('turn').map(({ stages }) => (stages as { playout: number }).playout);
   expect(greeting).toBeLessThan(WORD);
   expect(prompt).toBeGreaterThanOrEqual(5 * WORD);
-  const lonely = open({ greeting: 'anyone' });
+  const lonely = await open({ greeting: 'anyone' });
   await lonely.pass(6_000);
   expect(lonely.of('turn')).toMatchObject([{ outcome: 'done', spoken: 'anyone' }]);
 });
 
 test('nobody there and nothing happening for the timeout: time to close; a viewer or speech keeps it', async () => {
-  const { session, pass, parts } = open({}, 1_000);
+  const { session, pass, parts } = await open({}, 1_000);
   parts.counts.whep = 1;
   await pass(5_000);
   expect(session.tick()).toBe(false);
@@ -163,29 +168,73 @@ test('nobody there and nothing happening for the timeout: time to close; a viewe
   expect(session.tick()).toBe(true);
 });
 
-test('drain lets the clause on air end, ends what waits and closes the playlist; closing then refuses prompts', async () => {
-  const { session, pass, of, parts, states } = open();
-  session.prompt({ text: 'a b c d', mode: 'say' });
-  session.prompt({ text: 'waiting', mode: 'say' });
+test('suspended: the clause on air ends, the playlist closes, nobody is told that it is over, and what waits is kept for later', async () => {
+  const { session, pass, of, parts, states, history, metrics } = await open();
+  await session.prompt({ text: 'a b c d', mode: 'say' });
+  const { utteranceId } = await session.prompt({ text: 'waiting', mode: 'say' });
   await pass(1.5 * WORD);
-  const drained = session.drain();
-  expect(() => session.prompt({ text: 'late', mode: 'say' })).toThrow(/takes no more prompts/);
+  const suspended = session.suspend('stop');
+  await expect(session.prompt({ text: 'late', mode: 'say' })).rejects.toMatchObject({ code: 'not_ready' });
   await pass(WORD);
-  await drained;
-  expect(of('turn').map(({ outcome, spoken }) => [outcome, spoken])).toEqual([
-    ['interrupted', ''],
-    ['interrupted', 'a b'],
-  ]);
+  await suspended;
+  expect(of('turn').map(({ outcome, spoken }) => [outcome, spoken])).toEqual([['interrupted', 'a b']]);
   expect(parts.hls.finished).toBe(true);
-  await Promise.all([session.close('stop'), session.close('again')]);
-  expect(states().at(-1)).toBe('closed');
+  expect(states()).not.toContain('closed');
   expect(parts.closed).toEqual(['stop']);
-  expect(() => session.prompt({ text: 'late', mode: 'say' })).toThrow(/over/);
+  await expect(session.prompt({ text: 'late', mode: 'say' })).rejects.toMatchObject({ code: 'not_ready' });
+  expect(await history.turns('session-1')).toMatchObject([
+    { state: 'interrupted', spoken: 'a b', reason: 'The server was restarted.' },
+    { state: 'queued', utteranceId },
+  ]);
+  expect((await history.recover()).sessions).toHaveLength(1);
+  expect(await metrics.registry.metrics()).not.toMatch(/^sessions\{.*\} [^0]/m);
+});
+
+test('what was asked and not begun before a restart is answered after it; what was begun is not begun again', async () => {
+  const turn = { mode: 'say', spoken: '', askedAt: 1 } as const;
+  const past: Turn[] = [
+    { ...turn, utteranceId: 'utterance-1', prompt: 'cut short', spoken: 'cut…', state: 'speaking' },
+    { ...turn, utteranceId: 'utterance-2', prompt: 'waited', state: 'queued' },
+  ];
+  const { session, pass, of, history } = await open({ greeting: 'hello' }, 600_000, past);
+  await pass(4 * WORD);
+  expect(of('turn').map(({ spoken }) => spoken)).toEqual(['waited']);
+  expect(session.transcript()).toMatchObject([
+    { spoken: 'cut…', state: 'interrupted', reason: 'The server was restarted.' },
+    { spoken: 'waited', state: 'done' },
+  ]);
+  expect(await history.turns('session-1')).toEqual(session.transcript());
+});
+
+test('what is heard is kept clause by clause', async () => {
+  const { session, pass, history } = await open();
+  await session.prompt({ text: 'a b', mode: 'say' });
+  const kept = async () => (await history.turns('session-1'))[0]?.spoken;
+  const seen: unknown[] = [];
+  for (let ms = 0; ms < 2.5 * WORD; ms += 20) {
+    await pass(20);
+    const spoken = await kept();
+    if (spoken !== seen.at(-1)) seen.push(spoken);
+  }
+  expect(seen).toEqual(['a…', 'a', 'a b…', 'a b']);
+});
+
+test('a prompt sent again with its own id is spoken once', async () => {
+  const { session, pass, of } = await open();
+  const prompt = { text: 'once', mode: 'say', utteranceId: 'chosen-by-client' } as const;
+  expect(await Promise.all([session.prompt(prompt), session.prompt(prompt)])).toEqual([
+    { utteranceId: 'chosen-by-client' },
+    { utteranceId: 'chosen-by-client' },
+  ]);
+  await pass(2 * WORD);
+  expect(await session.prompt(prompt)).toEqual({ utteranceId: 'chosen-by-client' });
+  await pass(2 * WORD);
+  expect(of('turn').map(({ spoken }) => spoken)).toEqual(['once']);
 });
 
 test('close while speaking: the turn ends as interrupted, then closed, then nothing', async () => {
-  const { session, pass, events, metrics } = open();
-  session.prompt({ text: 'a b c', mode: 'say' });
+  const { session, pass, events, metrics } = await open();
+  await session.prompt({ text: 'a b c', mode: 'say' });
   await pass(1.5 * WORD);
   await session.close('ended');
   expect(events.slice(-2).map(({ name }) => name)).toEqual(['turn', 'state']);
@@ -204,13 +253,13 @@ test('whatever happens, the state follows the table and every prompt ends as exa
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
-      const { session, pass, of, states, lines } = open();
+      const { session, pass, of, states, lines } = await open();
       const asked: string[] = [];
       const inside: (() => void)[] = [];
       for (const step of steps) {
         if (step.kind === 'prompt') {
           try {
-            asked.push(session.prompt({ text: step.text, mode: 'say' }));
+            asked.push((await session.prompt({ text: step.text, mode: 'say' })).utteranceId);
           } catch (error) {
             expect(error).toMatchObject({ code: 'too_many_prompts' });
           }

@@ -3,11 +3,12 @@ import { sleep, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
-import type { CreateSession, PromptBody, SessionInfo, SessionState, Turn } from '#protocol/http.ts';
+import type { PromptAccepted, PromptBody, SessionInfo, SessionState, Turn } from '#protocol/http.ts';
 import type { EventName, EventOf, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
-import type { History } from './history.ts';
+import type { KeptSession } from './history.ts';
+import type { Journal } from './journal.ts';
 import type { SessionParts } from './ports.ts';
 import { isBusy, mayGo } from './states.ts';
 import { Turns } from './turns.ts';
@@ -19,13 +20,18 @@ export type SessionEvents = {
   event: [SessionEvent];
   /** Nothing follows. */
   close: [reason: string];
+  /** The server stops; nothing follows, and the session will be found again. */
+  suspend: [];
 };
 
 export interface SessionOptions {
-  readonly id: string;
-  readonly request: CreateSession;
+  readonly kept: KeptSession;
+  /** What was said in it before, oldest first; undefined for a new session, which greets. */
+  readonly past?: readonly Turn[];
+  /** Its beginning is on disk. */
+  readonly stored: boolean;
   readonly parts: SessionParts;
-  readonly history: History;
+  readonly journal: Journal;
   /** ms without viewer, prompt or speech until the session closes itself. */
   readonly idleTimeout: number;
   readonly clock: Clock;
@@ -47,6 +53,7 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly id: string;
   readonly createdAt: number;
   readonly parts: SessionParts;
+  readonly stored: boolean;
   readonly #options: SessionOptions;
   readonly #life = new Lifetime();
   readonly #turns: Turns;
@@ -56,22 +63,28 @@ export class Session extends EventEmitter<SessionEvents> {
   #listeners = 0;
   #activeAt: number;
   #cancelDegraded: () => void = () => undefined;
+  #suspended = false;
 
   private constructor(options: SessionOptions) {
     super();
     this.setMaxListeners(0);
-    const { id, clock, request, parts } = options;
+    const { clock, parts, past = [] } = options;
+    const { id, request, createdAt } = options.kept;
     this.id = id;
     this.parts = parts;
-    this.createdAt = Math.round(clock.wall());
+    this.stored = options.stored;
+    this.createdAt = createdAt;
     this.#options = options;
     this.#activeAt = clock.now();
     this.#turns = new Turns(
       {
         ...options,
         sessionId: id,
+        past,
         stage: parts.stage,
         talk: parts.talk,
+        greeting: request.greeting,
+        hold: request.hls === 'always' ? Promise.resolve() : sleep(clock, GREETING_HOLD, this.#heard.signal),
         system: request.systemPrompt ?? DEFAULT_SYSTEM,
         language: request.language ?? 'en',
         voice: request.voice,
@@ -88,19 +101,19 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Takes the parts over: they are closed with the session. */
   static open(options: SessionOptions): Session {
     const session = new Session(options);
-    const { request, history, metrics, clock, parts } = options;
+    const { kept, past, journal, metrics, parts } = options;
     metrics.sessions.inc({ state: 'idle' });
-    session.#life.defer(() => history.forget(session.id));
+    session.#life.defer(async (reason) => {
+      if (!session.#suspended) await journal.end(session.id, reason);
+    });
     session.#life.defer((reason) => parts.close(reason));
     session.#life.defer((reason) => session.#leave(reason));
     session.#life.defer(() => session.#turns.close());
     parts.stage.on('air', (air) => session.#onAir(air));
-    parts.stage.on('clause', (clause) => session.#caption(clause));
+    parts.stage.on('clause', (clause) => session.#clause(clause));
+    parts.stage.on('clauseOver', ({ utteranceId, clause }) => session.#turns.heard(utteranceId, clause, true));
     parts.hls.on('segment', (segment) => session.#emit('segment_published', segment));
-    if (request.greeting !== undefined) {
-      const hold = request.hls === 'always' ? Promise.resolve() : sleep(clock, GREETING_HOLD, session.#heard.signal);
-      session.#turns.add('greeting', request.greeting, hold);
-    }
+    if (past === undefined && kept.request.greeting !== undefined) session.#turns.add('greeting', kept.request.greeting);
     return session;
   }
 
@@ -108,11 +121,13 @@ export class Session extends EventEmitter<SessionEvents> {
     return this.#state;
   }
 
-  /** Queues a prompt and returns its utterance's id. Throws AvatarError `too_many_prompts`, `session_closed`. */
-  prompt({ text, mode }: PromptBody): string {
+  /** Queues a prompt; resolves once it can't be lost any more, or says that it can. Throws AvatarError `too_many_prompts`, `session_closed`, `not_ready`. */
+  async prompt({ text, mode, utteranceId: wanted }: PromptBody): Promise<PromptAccepted> {
+    if (this.#suspended) throw new AvatarError('not_ready', 'The server is stopping; send it again in a moment.');
     if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
     this.#activeAt = this.#options.clock.now();
-    return this.#turns.add(mode, text);
+    const { utteranceId, stored } = this.#turns.add(mode, text, wanted);
+    return (await stored) ? { utteranceId } : { utteranceId, stored: false };
   }
 
   /** Silence now; what was waiting is forgotten. */
@@ -138,8 +153,13 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#heard.abort();
   }
 
-  transcript(): Promise<readonly Turn[]> {
-    return this.#options.history.turns(this.id);
+  transcript(): readonly Turn[] {
+    return this.#turns.all;
+  }
+
+  /** Tells all who listen that something is wrong which doesn't end the conversation. */
+  warn({ code, message }: AvatarError): void {
+    this.#emit('error', { code, message });
   }
 
   info(): SessionInfo {
@@ -169,10 +189,15 @@ export class Session extends EventEmitter<SessionEvents> {
     return clock.now() - this.#activeAt >= idleTimeout;
   }
 
-  /** Lets the clause on air end and closes the HLS playlist; takes no more prompts. */
-  async drain(): Promise<void> {
+  /**
+   * For a server that stops and comes again: lets the clause on air end, closes the HLS playlist and all parts. Takes no more prompts.
+   * The session is not over; who listens is told nothing, loses the connection, and finds the session again. Idempotent.
+   */
+  async suspend(reason: string): Promise<void> {
     const late = sleep(this.#options.clock, DRAIN_DEADLINE, this.#life.signal);
-    await Promise.race([this.#turns.drain().then(() => this.parts.hls.finish()), late]);
+    await Promise.race([this.#turns.suspend().then(() => this.parts.hls.finish()), late]);
+    this.#suspended = this.#life.state === 'open';
+    await this.#life.close(reason);
   }
 
   /** Idempotent: silence, state `closed` to all who listen, then all parts end. */
@@ -197,7 +222,8 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#go({ state, utteranceId, ...(etaMs === undefined ? {} : { etaMs: Math.round(etaMs) }) });
   }
 
-  #caption({ utteranceId, clause, startFrame, endFrame }: ClauseOnAir): void {
+  #clause({ utteranceId, clause, startFrame, endFrame }: ClauseOnAir): void {
+    this.#turns.heard(utteranceId, clause, false);
     this.#emit('caption', { utteranceId, clause: clause.index, text: clause.text, start: startFrame, end: endFrame });
   }
 
@@ -208,7 +234,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #degrade(error: AvatarError): void {
-    this.#emit('error', { code: error.code, message: error.message });
+    this.warn(error);
     this.#go({ state: 'degraded', reason: error.message });
     const { clock } = this.#options;
     this.#cancelDegraded = clock.at(clock.now() + DEGRADED_FOR, () => {
@@ -219,6 +245,10 @@ export class Session extends EventEmitter<SessionEvents> {
   #leave(reason: string): void {
     this.#cancelDegraded();
     this.#heard.abort();
+    if (this.#suspended) {
+      this.#options.metrics.sessions.dec({ state: this.#state.state });
+      return void this.emit('suspend');
+    }
     this.#go({ state: 'closed', reason });
     this.emit('close', reason);
   }

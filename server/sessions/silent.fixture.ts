@@ -72,7 +72,9 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
       this.emit('clause', { utteranceId, clause: frame.clause, startFrame: this.#frame, endFrame: this.#frame + 3 });
     }
     const last = spoken.at(-1);
-    if (last && frame.endOfClause) last.complete = true;
+    if (!last || !frame.endOfClause) return;
+    last.complete = true;
+    this.emit('clauseOver', { utteranceId, clause: frame.clause });
   }
 }
 

@@ -2,23 +2,31 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
+import type { Clause } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import type { Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
 import type { Speech, SpeechReport } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { Timeline } from '#server/telemetry/timeline.ts';
-import { messages, type History } from './history.ts';
+import { KEPT_TURNS, messages } from './history.ts';
+import type { Journal } from './journal.ts';
 import type { StagePort, Talk } from './ports.ts';
 
 /** Prompts that may wait while one is answered. */
 export const MAX_QUEUED = 8;
+const RESTARTED = 'The server was restarted.';
 
 export interface TurnsOptions {
   readonly sessionId: string;
   readonly stage: StagePort;
   readonly talk: Talk;
-  readonly history: History;
+  readonly journal: Journal;
+  /** What was said before, oldest first; its turns that wait are answered, those that had begun end here. */
+  readonly past: readonly Turn[];
+  readonly greeting: string | undefined;
+  /** The greeting begins no sooner. */
+  readonly hold: Promise<void>;
   readonly system: string;
   readonly language: string;
   readonly voice: string | undefined;
@@ -42,8 +50,15 @@ interface Pending {
   /** From the prompt on; a greeting, which nobody asked for, counts from its beginning. */
   timeline: Timeline;
   readonly abort: AbortController;
-  /** The turn begins no sooner. */
-  readonly hold: Promise<void>;
+  /** What is heard of it so far. */
+  readonly heard: { readonly clause: Clause; complete: boolean }[];
+}
+
+/** A turn that was taken. */
+export interface Asked {
+  readonly utteranceId: string;
+  /** True once it can't be lost any more; false when the disk doesn't take it for now. Never rejects. */
+  readonly stored: Promise<boolean>;
 }
 
 /** The turns of one session, answered one after the other in the order they were asked. */
@@ -51,12 +66,15 @@ export class Turns {
   readonly #options: TurnsOptions;
   readonly #sinks: TurnSinks;
   readonly #queue = new Queue<Pending>(MAX_QUEUED);
+  readonly #turns = new Map<string, Turn>();
   readonly #running: Promise<void>;
   #current: Pending | undefined;
+  #suspended = false;
 
   constructor(options: TurnsOptions, sinks: TurnSinks) {
     this.#options = options;
     this.#sinks = sinks;
+    for (const turn of options.past) this.#adopt({ ...turn });
     this.#running = this.#run();
   }
 
@@ -65,25 +83,33 @@ export class Turns {
     return this.#current?.turn.utteranceId;
   }
 
-  /** Queues a turn and returns its utterance's id. Throws AvatarError `too_many_prompts`, `session_closed`. */
-  add(mode: Turn['mode'], text: string, hold = Promise.resolve()): string {
-    if (this.#queue.ended) throw new AvatarError('session_closed', 'The session is ending and takes no more prompts.');
+  /** The newest 500, oldest first, as they are now. */
+  get all(): Turn[] {
+    return [...this.#turns.values()].map((turn) => ({ ...turn }));
+  }
+
+  /** Queues a turn, once per utterance id. Throws AvatarError `too_many_prompts`, `not_ready` when the server is stopping. */
+  add(mode: Turn['mode'], text: string, utteranceId: string = randomUUID()): Asked {
+    const known = this.#turns.get(utteranceId);
+    if (known) return { utteranceId, stored: this.#save(known) };
+    if (this.#queue.ended) {
+      throw new AvatarError('not_ready', 'The server is stopping and takes no more prompts; send it again in a moment.');
+    }
     if (this.#queue.size >= MAX_QUEUED) {
       throw new AvatarError('too_many_prompts', `At most ${MAX_QUEUED} prompts may wait; wait for an answer or interrupt.`);
     }
-    const { clock } = this.#options;
     const asked = mode === 'greeting' ? {} : { prompt: text };
     const turn: Turn = {
-      utteranceId: randomUUID(),
+      utteranceId,
       mode,
       ...asked,
       spoken: '',
       state: 'queued',
-      askedAt: Math.round(clock.wall()),
+      askedAt: Math.round(this.#options.clock.wall()),
     };
-    void this.#queue.push({ turn, text, timeline: new Timeline(clock), abort: new AbortController(), hold });
-    this.#save(turn);
-    return turn.utteranceId;
+    this.#keep(turn);
+    this.#enqueue(turn, text);
+    return { utteranceId, stored: this.#save(turn) };
   }
 
   /** Cuts what is on air and forgets what waits; each of them ends as interrupted. */
@@ -100,12 +126,27 @@ export class Turns {
     if (!turn || turn.utteranceId !== utteranceId || turn.startedAt !== undefined) return;
     turn.state = 'speaking';
     turn.startedAt = Math.round(this.#options.clock.wall());
-    this.#save(turn);
+    void this.#save(turn);
   }
 
-  /** Takes no more turns, lets the clause on air end, and resolves when all is silent. */
-  async drain(): Promise<void> {
-    for (const pending of this.#takeWaiting()) this.#end(pending, 'interrupted', '');
+  /** A clause of it begins to be heard, or has been. Kept at once, so that history is right however the server ends. */
+  heard(utteranceId: string, clause: Clause, complete: boolean): void {
+    if (!this.#current || this.#current.turn.utteranceId !== utteranceId) return;
+    const { turn, heard } = this.#current;
+    const last = heard.at(-1);
+    if (last?.clause.index === clause.index) last.complete = complete;
+    else heard.push({ clause, complete });
+    turn.spoken = spokenText(heard);
+    void this.#save(turn);
+  }
+
+  /**
+   * Takes no more turns, lets the clause on air end, and resolves when all is silent.
+   * What has not been heard at all stays queued, for the server that comes next.
+   */
+  async suspend(): Promise<void> {
+    this.#suspended = true;
+    this.#takeWaiting();
     this.#queue.end();
     if (this.#current?.turn.state === 'queued') this.#current.abort.abort();
     this.#options.stage.drain();
@@ -131,15 +172,13 @@ export class Turns {
   async #answer(pending: Pending): Promise<void> {
     const { turn, abort } = pending;
     try {
-      await Promise.race([pending.hold, aborted(abort.signal)]);
+      if (turn.mode === 'greeting') await Promise.race([this.#options.hold, aborted(abort.signal)]);
       if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
       if (turn.mode === 'greeting') pending.timeline = new Timeline(this.#options.clock);
       turn.state = 'thinking';
-      this.#save(turn);
+      void this.#save(turn);
       this.#sinks.begun(turn.utteranceId);
-      const speech = await this.#speech(pending);
-      if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
-      this.#report(pending, await this.#options.stage.play(speech));
+      this.#report(pending, await this.#options.stage.play(this.#speech(pending)));
     } catch (error) {
       if (abort.signal.aborted) this.#end(pending, 'interrupted', '');
       else this.#fail(pending, error, '');
@@ -149,12 +188,12 @@ export class Turns {
     }
   }
 
-  async #speech({ turn, text, timeline, abort }: Pending): Promise<Speech> {
-    const { talk, history, sessionId, system, language, voice } = this.#options;
+  #speech({ turn, text, timeline, abort }: Pending): Speech {
+    const { talk, system, language, voice } = this.#options;
     const mark = timeline.mark.bind(timeline);
     const utterance = { id: turn.utteranceId, language, voice, signal: abort.signal, mark };
     if (turn.mode !== 'chat') return talk.say(text, utterance);
-    const past = (await history.turns(sessionId)).filter(({ state }) => state !== 'queued' && state !== 'thinking');
+    const past = this.all.filter(({ state }) => state !== 'queued' && state !== 'thinking');
     return talk.speak({ system, messages: messages(past, text), language }, utterance);
   }
 
@@ -179,9 +218,11 @@ export class Turns {
 
   #end({ turn, timeline }: Pending, outcome: TurnEvent['outcome'], spoken: string): void {
     const { clock, metrics } = this.#options;
+    if (this.#suspended && outcome === 'interrupted' && spoken === '') return this.#putBack(turn);
     timeline.mark('end');
-    Object.assign(turn, { state: outcome, spoken, endedAt: Math.round(clock.wall()) });
-    this.#save(turn);
+    const reason = this.#suspended && outcome === 'interrupted' ? { reason: RESTARTED } : {};
+    Object.assign(turn, { state: outcome, spoken, endedAt: Math.round(clock.wall()) }, reason);
+    void this.#save(turn);
     const { stages } = timeline;
     for (const [stage, ms] of Object.entries(stages)) metrics.turnStageMs.observe({ stage }, ms);
     if (stages.playout !== undefined) metrics.turnToFirstFrameMs.observe(stages.playout);
@@ -194,9 +235,33 @@ export class Turns {
     return waiting;
   }
 
-  #save(turn: Turn): void {
-    const { history, sessionId, log } = this.#options;
-    history.save(sessionId, turn).catch((error: unknown) => log.error({ err: error }, 'turn not saved'));
+  /** A turn from before the server was restarted. One that had begun is not begun again: it may be what ended the server. */
+  #adopt(turn: Turn): void {
+    this.#keep(turn);
+    if (turn.state === 'queued') return this.#enqueue(turn, turn.prompt ?? this.#options.greeting ?? '');
+    if (turn.state !== 'thinking' && turn.state !== 'speaking') return;
+    Object.assign(turn, { state: 'interrupted', reason: RESTARTED });
+    void this.#save(turn);
+  }
+
+  #putBack(turn: Turn): void {
+    turn.state = 'queued';
+    delete turn.startedAt;
+    void this.#save(turn);
+  }
+
+  #enqueue(turn: Turn, text: string): void {
+    void this.#queue.push({ turn, text, timeline: new Timeline(this.#options.clock), abort: new AbortController(), heard: [] });
+  }
+
+  #keep(turn: Turn): void {
+    this.#turns.set(turn.utteranceId, turn);
+    const oldest = this.#turns.keys().next().value;
+    if (this.#turns.size > KEPT_TURNS && oldest !== undefined) this.#turns.delete(oldest);
+  }
+
+  #save(turn: Turn): Promise<boolean> {
+    return this.#options.journal.save(this.#options.sessionId, turn);
   }
 }
 

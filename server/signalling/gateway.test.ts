@@ -7,7 +7,7 @@ import { createLog } from '#base/log.ts';
 import type { Ack, RequestName } from '#protocol/signalling.ts';
 import { createLimits } from '#server/auth/limits.ts';
 import { Tokens } from '#server/auth/tokens.ts';
-import { MemoryHistory } from '#server/sessions/history.ts';
+import { MemoryHistory } from '#server/sessions/memory-history.ts';
 import { SessionRegistry } from '#server/sessions/registry.ts';
 import { silentParts, type SilentParts } from '#server/sessions/silent.fixture.ts';
 import type { Session } from '#server/sessions/session.ts';
@@ -32,7 +32,7 @@ beforeEach(async () => {
   metrics = createMetrics();
   const log = createLog('debug', { write: (line) => lines.push(line) });
   tokens = await Tokens.open({ secret, dataDir: '/nonexistent', ttl: 60_000, clock: systemClock });
-  sessions = SessionRegistry.open({
+  sessions = await SessionRegistry.open({
     open: async () => {
       const opened = silentParts();
       parts.push(opened);
@@ -40,6 +40,7 @@ beforeEach(async () => {
     },
     maxSessions: 10,
     idleTimeout: 600_000,
+    retention: 600_000,
     history: new MemoryHistory(),
     clock: systemClock,
     log,

@@ -74,7 +74,7 @@ async function admit(socket: Socket, { tokens, sessions, config }: SignallingOpt
   if (typeof token !== 'string') throw new AvatarError('unauthorized', 'A token is needed: connect with auth: {token}.');
   const claims = await tokens.verify(token);
   if (claims.role === 'server') throw new AvatarError('forbidden', 'A socket needs a token of a session, role host or viewer.');
-  const session = sessions.get(claims.sessionId);
+  const session = await sessions.get(claims.sessionId);
   if (session.listenerCount('event') >= config.maxViewers) {
     throw new AvatarError(
       'too_many_viewers',
@@ -97,6 +97,7 @@ function welcome(socket: Socket, { session, role }: Entry, options: SignallingOp
   const end = (): void => void socket.disconnect(true);
   session.on('event', send);
   session.once('close', end);
+  session.once('suspend', end);
   socket.emit('state', session.state);
   if (session.state.state === 'closed') end();
   socket.onAny((event: string, ...args: unknown[]) => {
@@ -112,6 +113,7 @@ function welcome(socket: Socket, { session, role }: Entry, options: SignallingOp
   socket.on('disconnect', (reason) => {
     session.off('event', send);
     session.off('close', end);
+    session.off('suspend', end);
     log.info({ reason }, 'socket left');
     peer.close(reason).catch((error: unknown) => log.error({ err: error }, 'viewer did not close cleanly'));
   });

@@ -61,7 +61,7 @@ async function restartIce(peer: Peer, { transportId }: RequestOf<'restart_ice'>)
 
 async function prompt(peer: Peer, request: RequestOf<'prompt'>) {
   await peer.limits.use('prompt', peer.session.id);
-  return { utteranceId: peer.session.prompt(request) };
+  return peer.session.prompt(request);
 }
 
 async function control({ session, log }: Peer, { action }: RequestOf<'control'>) {

@@ -79,6 +79,18 @@ export function createMetrics() {
       labelNames: ['provider', 'kind'],
       registers,
     }),
+    historyWriteMs: new Histogram({
+      name: 'history_write_ms',
+      help: 'ms until a session or a turn is on disk',
+      buckets: LATENCY_MS,
+      registers,
+    }),
+    historyErrors: new Counter({
+      name: 'history_errors_total',
+      help: 'writes of sessions and turns that failed; each is tried again',
+      labelNames: ['kind'],
+      registers,
+    }),
     rateLimited: new Counter({ name: 'rate_limited_total', help: 'requests refused by a limit', registers }),
   };
 }

@@ -33,9 +33,12 @@ export class Playlist {
     this.#ended = ended;
   }
 
-  /** @param epochMs Unix ms of stage tick 0 */
-  static empty(epochMs: number): Playlist {
-    return new Playlist(epochMs, [], 0, false);
+  /**
+   * @param epochMs Unix ms of stage tick 0
+   * @param discontinuities how many came before
+   */
+  static empty(epochMs: number, discontinuities = 0): Playlist {
+    return new Playlist(epochMs, [], discontinuities, false);
   }
 
   get isEmpty(): boolean {

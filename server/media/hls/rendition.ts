@@ -19,6 +19,8 @@ export interface RenditionOptions {
   readonly subscribe: (sink: PacketSink) => () => void;
   /** Unix ms of stage tick 0. */
   readonly epochMs: number;
+  /** How long there have been playlists under this URL, those of a process before included, ms. */
+  readonly ageMs?: number;
   readonly size: Size;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -39,6 +41,8 @@ type RenditionEvents = { segment: [SegmentPublished] };
 
 const LINGER_MS = 30_000;
 const FIRST_SEGMENT_MS = 5_000;
+/** Segments are longer than this, ms, and so is a run of ffmpeg: numbers that grow with the session's age are never met twice. */
+const NUMBER_EVERY = 250;
 
 /** A stage over HLS: runs ffmpeg while somebody watches, keeps the newest segments, owns the playlist. */
 export class HlsRendition extends EventEmitter<RenditionEvents> {
@@ -50,10 +54,10 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
   #run: HlsRun | undefined;
   /** Runs that still live, the one that is stopping included. */
   readonly #living = new Set<HlsRun>();
-  #runs = 0;
-  #sequence = 0;
+  #runs: number;
+  #sequence: number;
   /** The run that made the newest segment. */
-  #lastInit = 0;
+  #lastInit: number | undefined;
   #cancelLinger: () => void = () => undefined;
   #finished: Promise<void> | undefined;
 
@@ -61,7 +65,10 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     super();
     this.#options = options;
     this.#viewers = new HlsViewers(options.clock);
-    this.#playlist = Playlist.empty(options.epochMs);
+    const first = Math.floor((options.ageMs ?? 0) / NUMBER_EVERY);
+    this.#runs = first;
+    this.#sequence = first;
+    this.#playlist = Playlist.empty(options.epochMs, first);
     this.#life.defer(() => this.#store.clear());
     this.#life.defer(async (reason) => {
       this.#cancelLinger();
