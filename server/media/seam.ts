@@ -15,6 +15,7 @@ export class Seam {
   #last: VideoFrame | undefined;
   #before: Uint8Array | undefined;
   #worst = 0;
+  #measuring = false;
   #speechMotion = 0;
 
   constructor(idle: IdleFace, metrics: Metrics) {
@@ -26,6 +27,8 @@ export class Seam {
   turn(frame: number, to: 'speech' | 'idle', last: VideoFrame | undefined): void {
     if (to === 'idle' && last) this.#idle.align(frame, last);
     this.#idle.prepare(frame);
+    this.#measured();
+    this.#measuring = true;
     this.#to = to;
     this.#start = frame;
     this.#last = last;
@@ -54,6 +57,7 @@ export class Seam {
 
   /** Called when stored packets take over: nothing of the seam is needed any more. */
   release(): void {
+    this.#measured();
     this.#last = undefined;
     this.#before = undefined;
     this.#idle.release();
@@ -68,10 +72,16 @@ export class Seam {
     if (since >= 0 && since <= FADE) {
       const usual = Math.max(this.#idle.source.motion, this.#speechMotion, Number.EPSILON);
       this.#worst = Math.max(this.#worst, step / usual);
-      if (since === FADE)
-        this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, this.#worst);
     } else if (speech) this.#speechMotion += 0.05 * (step - this.#speechMotion);
+    if (since >= FADE) this.#measured();
     return shown;
+  }
+
+  /** A fade's last picture may be dropped, or be a stored packet already; its seam counts all the same. */
+  #measured(): void {
+    if (!this.#measuring) return;
+    this.#measuring = false;
+    this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, this.#worst);
   }
 }
 

@@ -4,7 +4,7 @@ import { sleep as sleepOn, systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { TICKS_PER_FRAME, i420Bytes, type AvFrame, type Packet, type VideoFrame } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
-import { createMetrics } from '#server/telemetry/metrics.ts';
+import { createMetrics, type Metrics } from '#server/telemetry/metrics.ts';
 import { IdleLoop } from './idle-loop.ts';
 import { parseRtp } from './rtp.ts';
 import { Stage } from './stage.ts';
@@ -52,11 +52,12 @@ describe('stage', () => {
   let loop: IdleLoop;
   let stage: Stage;
   let requestKeyframe: () => void = () => undefined;
-  const metrics = createMetrics();
+  let metrics: Metrics;
   const rtp: Uint8Array[] = [];
 
   beforeEach(async () => {
     rtp.length = 0;
+    metrics = createMetrics();
     loop = await IdleLoop.build(idlePictures(), SIZE, new AbortController().signal);
     stage = Stage.create({
       idle: loop,
