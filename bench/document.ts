@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { BenchResult } from './bench.ts';
 
 type Kept = BenchResult & {
@@ -27,14 +27,34 @@ export async function writePerformanceDoc(benchFolder: URL, read: (path: URL) =>
   await writeFile(new URL('../docs/performance.md', benchFolder), `${INTRO}\n${sections.join('\n')}`);
 }
 
-function section({ name, date, stealPercent, machine, what, goal, met, rows }: Kept): string {
+const MARKERS = ['<!-- recovery: written by npm run bench recovery -->', '<!-- /recovery -->'] as const;
+
+/** Puts the table of measured recoveries between its markers in docs/reliability.md, which is otherwise written by hand. */
+export async function writeReliabilityTable(benchFolder: URL): Promise<void> {
+  const path = new URL('../docs/reliability.md', benchFolder);
+  const kept = await readFile(new URL('results/recovery.json', benchFolder), 'utf8').catch(() => undefined);
+  if (kept === undefined) return;
+  const text = await readFile(path, 'utf8');
+  const [start, end] = MARKERS.map((marker) => text.indexOf(marker));
+  if (start === undefined || end === undefined || start < 0 || end < start) throw new Error(`${path.pathname} lacks its markers`);
+  const { rows, ...about } = JSON.parse(kept) as Kept;
+  const written = `${text.slice(0, start)}${MARKERS[0]}\n\n${tableOf(rows)}\n\n_${where(about)}_\n\n${text.slice(end)}`;
+  await writeFile(path, written);
+}
+
+function section({ name, what, goal, met, rows, ...about }: Kept): string {
+  return `## ${name}\n\n${what}\n\nGoal: ${goal} — **${met ? 'met' : 'missed'}**\n\n${tableOf(rows)}\n\n_${where(about)}_\n`;
+}
+
+function tableOf(rows: Kept['rows']): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
-  const table = [
+  return [
     line(columns),
     line(columns.map(() => '---')),
     ...rows.map((row) => line(columns.map((column) => String(row[column] ?? '')))),
-  ];
-  const where = `${date}, ${machine.cpu}, ${String(machine.cores)} cores, ${String(machine.memoryGiB)} GiB, Linux ${machine.kernel}, Node ${machine.node}, steal ${String(stealPercent)} %`;
-  return `## ${name}\n\n${what}\n\nGoal: ${goal} — **${met ? 'met' : 'missed'}**\n\n${table.join('\n')}\n\n_${where}_\n`;
+  ].join('\n');
 }
+
+const where = ({ date, machine, stealPercent }: Pick<Kept, 'date' | 'machine' | 'stealPercent'>): string =>
+  `${date}, ${machine.cpu}, ${String(machine.cores)} cores, ${String(machine.memoryGiB)} GiB, Linux ${machine.kernel}, Node ${machine.node}, steal ${String(stealPercent)} %`;

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem, release } from 'node:os';
 import type { Bench } from './bench.ts';
 import { undisturbed, round } from './bench.ts';
-import { writePerformanceDoc } from './document.ts';
+import { writePerformanceDoc, writeReliabilityTable } from './document.ts';
 
 /** `npm run bench [name…]`: runs the benchmarks one after the other, prints a table each and keeps the figures in bench/results/. */
 const folder = new URL('.', import.meta.url);
@@ -41,4 +41,5 @@ for (const name of wanted.length > 0 ? wanted : known) {
   await writeFile(new URL(`results/${name}.json`, folder), `${JSON.stringify(record, undefined, 2)}\n`);
 }
 await writePerformanceDoc(folder, (path) => readFile(path, 'utf8'));
+await writeReliabilityTable(folder);
 process.exit(missed > 0 ? 1 : 0);

@@ -1,0 +1,17 @@
+import type { BenchResult } from './bench.ts';
+import type { RecoveryRow } from './recovery/row.ts';
+
+/** One file of `recovery/` each; they run one after the other, because what one kills would be felt in the other's figures. */
+const PLUGS: readonly (() => Promise<RecoveryRow[]>)[] = [];
+
+/** Pulls each plug a few times on the running server and takes the time until it is as if nothing had happened. */
+export async function run(): Promise<BenchResult> {
+  const rows: RecoveryRow[] = [];
+  for (const pull of PLUGS) rows.push(...(await pull()));
+  return {
+    what: 'Something is killed, frozen, filled or blocked while the avatar is on air; ms until it is back.',
+    goal: 'each promise in the table, p95',
+    met: rows.every(({ met }) => met),
+    rows: rows.map((row) => ({ ...row, met: row.met ? 'yes' : 'no' })),
+  };
+}
