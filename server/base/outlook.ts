@@ -13,6 +13,8 @@ export class Outlook {
   readonly clauseEnds: number[] = [];
   /** No more voice will come. */
   ended = false;
+  /** Why pictures are missing or late, in words, where the walk knows; undefined while nothing is wrong. */
+  trouble?: string | undefined;
   /** Measured time to draw one second of pictures, in seconds; the renderer's own figure until the first window is done. */
   rtf: number;
 
