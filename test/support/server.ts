@@ -11,6 +11,8 @@ import { CreatedSession, type CreateSession, type StageStatus } from '#protocol/
 export interface RunningServer {
   readonly url: string;
   readonly pid: number;
+  /** The first media worker's port, UDP and TCP: where a `UdpRelay` listens for it, with `ANNOUNCED_ADDRESS: RELAY_ADDRESS`. */
+  readonly rtcPort: number;
   /** Each line it logged so far, parsed. */
   readonly log: readonly Record<string, unknown>[];
   createSession(request?: CreateSession): Promise<CreatedSession>;
@@ -39,8 +41,9 @@ async function freePort(): Promise<number> {
 
 export async function startServer(env: Record<string, string> = {}): Promise<RunningServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'infinitetalk-rtc-'));
+  const rtcPort = Number(env['RTC_PORT'] ?? (await freePort()));
   const child = execa(process.execPath, ['server/main.ts'], {
-    env: { PORT: '0', RTC_PORT: String(await freePort()), RTC_WORKERS: '1', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...env },
+    env: { PORT: '0', RTC_PORT: String(rtcPort), RTC_WORKERS: '1', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...env },
     reject: false,
     stdin: 'ignore',
     buffer: false,
@@ -75,6 +78,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Run
   return {
     url,
     pid: child.pid ?? 0,
+    rtcPort,
     log,
     call,
     async createSession(request = {}) {
