@@ -5,6 +5,7 @@ import { AvatarError } from '#base/errors.ts';
 
 // A CommonJS bundle whose exports Node can't name at import.
 const { ConverterType, create } = createRequire(import.meta.url)('@alexanderolsen/libsamplerate-js') as typeof Libsamplerate;
+type Converter = Awaited<ReturnType<typeof create>>;
 
 /**
  * Converts the rate of one stream of mono s16 sound, run by run. A run is what comes between two flushes, a whole number of 25 fps frames;
@@ -27,7 +28,10 @@ export async function createResampler(from: number, to: number): Promise<Resampl
     );
   }
   if (from === to) return identity;
-  const src = await create(1, from, to, { converterType: ConverterType.SRC_SINC_MEDIUM_QUALITY });
+  const src = spare.pop() ?? (await create(1, from, to, { converterType: ConverterType.SRC_SINC_MEDIUM_QUALITY }));
+  // Setting a rate starts the converter anew, so that it has heard nothing yet.
+  src.inputSampleRate = from;
+  src.outputSampleRate = to;
   const silentFrame = new Int16Array(from / FPS);
   // Positions in the whole output since creation: silence fed by flushes included.
   let fed = 0;
@@ -56,8 +60,17 @@ export async function createResampler(from: number, to: number): Promise<Resampl
       runStart = Math.round((fed * to) / from);
       return concat(rest);
     },
-    close: () => src.destroy(),
+    close: () => putBack(src),
   };
+}
+
+/** Converters that nobody uses now: each is a WebAssembly module with a memory of 27 MB of its own, whose making stops the event loop for 6 to 30 ms. */
+const spare: Converter[] = [];
+const MAX_SPARE = 8;
+
+function putBack(src: Converter): void {
+  if (spare.length < MAX_SPARE) spare.push(src);
+  else src.destroy();
 }
 
 const identity: Resampler = { push: (samples) => samples, flush: () => new Int16Array(0), close: () => undefined };
