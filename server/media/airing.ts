@@ -1,10 +1,12 @@
 import { Queue } from '#base/queue.ts';
 import { TICKS_PER_FRAME, type AvFrame, type Clause } from '#base/media.ts';
-import { waitBeforeClause } from './start-rule.ts';
+import { waitBeforeClause, waitBeforeUtterance, type Preference } from './start-rule.ts';
 import type { Speech, SpeechReport } from './types.ts';
 
 /** Frames taken from the walk ahead of their instant, so that a blocked event loop of half a second doesn't break the voice. */
 const READY_FRAMES = 15;
+/** A voice that ran dry inside a clause goes on with so much of it, so that it doesn't stutter. */
+const REFILL = 25 * TICKS_PER_FRAME;
 
 /** What a speech has for the next instant: a frame, a wait (ms, when known) before its next clause, a stall inside one, or its end. */
 export type Next =
@@ -26,10 +28,17 @@ export class Airing {
   readonly #frames: AsyncIterator<AvFrame>;
   #resolve!: (report: SpeechReport) => void;
   #failure: { readonly error: unknown } | undefined;
+  readonly #prefer: Preference;
   #position = 0;
+  /** When its first sound was there, ms. */
+  #heardAt: number | undefined;
+  #ranDry = false;
+  /** The pace its present clause was started by, s of work per s. */
+  #rtfAtStart = 0;
 
-  constructor(speech: Speech) {
+  constructor(speech: Speech, prefer: Preference = 'prompt') {
     this.speech = speech;
+    this.#prefer = prefer;
     this.#frames = speech.frames[Symbol.asyncIterator]();
     this.report = new Promise((resolve) => (this.#resolve = resolve));
     void this.#read();
@@ -46,22 +55,37 @@ export class Airing {
   }
 
   /** Decides the next instant. Inside a clause frames follow each other; a clause starts when it can't stall. */
-  next(): Next {
+  next(now: number): Next {
     if (this.state === 'over') return { kind: 'end' };
     const inside = this.state === 'speaking';
     if (!inside && this.draining) return { kind: 'end' };
     const head = this.#ready.peek();
     if (!head) {
       if (this.#ready.ended) return { kind: 'end' };
+      this.#ranDry = inside;
       return inside ? { kind: 'stall' } : { kind: 'wait', etaMs: undefined };
     }
+    if (this.#ranDry && !this.#refilled) return { kind: 'stall' };
+    this.#ranDry = false;
     if (!inside && head.startOfClause) {
-      const wait = waitBeforeClause(this.speech.outlook, this.#position);
+      const wait = this.#wait(now);
       if (wait !== 0) return { kind: 'wait', etaMs: wait };
+      this.#rtfAtStart = this.speech.outlook.rtf;
     }
     this.#ready.shift();
     this.#count(head);
     return { kind: 'frame', frame: head };
+  }
+
+  /** Why its pictures aren't there in time, in words. */
+  trouble(now: number): string {
+    const { outlook } = this.speech;
+    if (outlook.trouble !== undefined) return outlook.trouble;
+    if (this.#ranDry) return 'the voice is made more slowly than it is spoken';
+    if (outlook.drawn >= this.#position) return 'the renderer leaves pictures out';
+    const [rtf, before] = [outlook.latestRtf(now), this.#rtfAtStart].map((one) => one.toFixed(1)) as [string, string];
+    if (rtf === before) return 'pictures are not drawn in time';
+    return `pictures are drawn more slowly than measured: ${rtf} instead of ${before} s per second`;
   }
 
   /** Stops here: what is still queued or being made is thrown away. */
@@ -78,6 +102,18 @@ export class Airing {
   /** The sound of the present clause that would have come next; for a fade-out. */
   peekSound(): Int16Array | undefined {
     return this.state === 'speaking' ? this.#ready.peek()?.sound : undefined;
+  }
+
+  #wait(now: number): number | undefined {
+    const { outlook } = this.speech;
+    if (outlook.known > 0) this.#heardAt ??= now;
+    if (this.#prefer === 'prompt' || this.#position > 0) return waitBeforeClause(outlook, this.#position, now);
+    return waitBeforeUtterance(outlook, now, now - (this.#heardAt ?? now));
+  }
+
+  get #refilled(): boolean {
+    const { outlook } = this.speech;
+    return outlook.ended || outlook.clauseEndAfter(this.#position) !== undefined || outlook.known - this.#position >= REFILL;
   }
 
   #count(frame: AvFrame): void {

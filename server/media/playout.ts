@@ -2,11 +2,11 @@ import type { Clock } from '#base/clock.ts';
 import { MS_PER_FRAME, TICKS_PER_FRAME, TICKS_PER_OPUS_FRAME, type AvFrame } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { Airing } from './airing.ts';
+import { AirState } from './air-state.ts';
+import type { Preference } from './start-rule.ts';
 import type { ClauseOnAir, Speech, SpeechReport, StageEvents } from './types.ts';
 
 const MS_PER_SOUND = 20;
-/** Pauses shorter than this between clauses are not worth a word to the viewer. */
-const QUIET_PAUSE_MS = 200;
 
 /** Where playout hands things over, each at its instant, in order. */
 export interface PlayoutSinks {
@@ -26,6 +26,8 @@ export interface PlayoutOptions {
   /** How long before its picture a sound is handed over, ms. */
   readonly leadMs: number;
   readonly metrics: Metrics;
+  /** Default: prompt. */
+  readonly prefer?: Preference;
 }
 
 /**
@@ -38,6 +40,7 @@ export class Playout {
   epochMs = 0;
   readonly #options: PlayoutOptions;
   readonly #sinks: PlayoutSinks;
+  readonly #air: AirState;
   #epoch = 0;
   #nextPicture = 0;
   #nextSound = 0;
@@ -48,11 +51,11 @@ export class Playout {
   #fadeOut: Int16Array | undefined;
   #cutAt: number | undefined;
   #stalled = false;
-  #buffering = false;
 
   constructor(options: PlayoutOptions, sinks: PlayoutSinks) {
     this.#options = options;
     this.#sinks = sinks;
+    this.#air = new AirState((event) => sinks.air(event));
   }
 
   /** The number of the latest released frame. */
@@ -80,7 +83,7 @@ export class Playout {
   /** Puts an utterance on air as soon as it can't stall. One at a time; resolves when it is off air again. */
   play(speech: Speech): Promise<SpeechReport> {
     if (this.#airing) throw new Error('an utterance is already on air');
-    const airing = new Airing(speech);
+    const airing = new Airing(speech, this.#options.prefer);
     if (this.state === 'closed') airing.finish('interrupted');
     else this.#airing = airing;
     return airing.report;
@@ -154,7 +157,9 @@ export class Playout {
   }
 
   #releasePicture(frame: number, overdue: boolean): void {
-    this.#sinks.picture(frame, this.#decided.get(frame), overdue);
+    const spoken = this.#decided.get(frame);
+    if (spoken && this.#airing) this.#told(this.#airing, spoken.picture !== undefined);
+    this.#sinks.picture(frame, spoken, overdue);
   }
 
   #decide(frame: number): void {
@@ -162,15 +167,20 @@ export class Playout {
     const airing = this.#airing;
     if (!airing) return this.#rest(frame);
     const inside = airing.state === 'speaking';
-    const next = airing.next();
+    const next = airing.next(this.#options.clock.now());
     if (next.kind === 'frame') return this.#speak(airing, frame, next.frame);
     if (next.kind === 'stall' && inside && !this.#stalled) {
       this.#stalled = true;
       this.#options.metrics.playoutStalls.inc();
     }
+    if (next.kind === 'stall') this.#told(airing, false);
     this.#rest(frame);
     if (next.kind === 'end') this.#off(airing, airing.draining && !airing.complete ? 'interrupted' : 'done');
-    else if (next.kind === 'wait') this.#wait(airing, next.etaMs);
+    else if (next.kind === 'wait') this.#air.waiting(airing.speech.utteranceId, next.etaMs, this.#options.clock.now());
+  }
+
+  #told(airing: Airing, whole: boolean): void {
+    this.#air.shown(airing.speech.utteranceId, whole, () => airing.trouble(this.#options.clock.now()));
   }
 
   #speak(airing: Airing, frame: number, spoken: AvFrame): void {
@@ -178,10 +188,8 @@ export class Playout {
     if (airing.startedAt === undefined) airing.startedAt = this.#pictureDue(frame);
     this.#decided.set(frame, spoken);
     this.#stalled = false;
-    const wasQuiet = !this.#last || this.#buffering;
     this.#last = spoken;
-    this.#buffering = false;
-    if (wasQuiet) this.#sinks.air({ state: 'speaking', utteranceId: airing.speech.utteranceId });
+    this.#air.speaking(airing.speech.utteranceId);
     if (spoken.startOfClause) this.#sinks.clause(this.#clauseOnAir(airing, frame, spoken));
     if (spoken.endOfClause) this.#sinks.clauseOver({ utteranceId: airing.speech.utteranceId, clause: spoken.clause });
   }
@@ -193,18 +201,11 @@ export class Playout {
     this.#sinks.turning(frame, 'idle', last);
   }
 
-  #wait(airing: Airing, etaMs: number | undefined): void {
-    if (this.#buffering || etaMs === undefined || etaMs < QUIET_PAUSE_MS) return;
-    this.#buffering = true;
-    this.#sinks.air({ state: 'buffering', etaMs, utteranceId: airing.speech.utteranceId });
-  }
-
   #off(airing: Airing, outcome: SpeechReport['outcome']): void {
     this.#airing = undefined;
     this.#stalled = false;
-    this.#buffering = false;
     airing.finish(outcome);
-    this.#sinks.air({ state: 'idle', utteranceId: airing.speech.utteranceId });
+    this.#air.over(airing.speech.utteranceId);
   }
 
   #clauseOnAir(airing: Airing, startFrame: number, spoken: AvFrame): ClauseOnAir {

@@ -31,8 +31,8 @@ export type StageEvents = {
   clause: [ClauseOnAir];
   /** The last sound of a clause was handed over. */
   clauseOver: [{ utteranceId: string; clause: Clause }];
-  /** Speech started, paused between clauses (with ms to go, as far as known), or ended. */
-  air: [{ state: 'speaking' | 'buffering' | 'idle'; etaMs?: number; utteranceId?: string }];
+  /** Speech started, paused before a clause (with ms to go; said again as that changes), goes on without its pictures (why, in words), or ended. */
+  air: [{ state: 'speaking' | 'buffering' | 'degraded' | 'idle'; etaMs?: number; reason?: string; utteranceId?: string }];
 };
 
 /** Takes the stage's packets, the very ones WebRTC gets, in order of `ticks` per kind. Must not block. */

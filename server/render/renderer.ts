@@ -15,7 +15,7 @@ export interface RenderRequest {
 
 /**
  * Draws frames from windows. Yields ascending frame numbers, each at most once, only frames that some window named as fresh;
- * pulls the next window only when it can work on it. Aborting `signal` ends the stream quietly within one window.
+ * pulls the next window only when it is done with the one before and can work on it: what lies between is taken for the window's time. Aborting `signal` ends the stream quietly within one window.
  * Failure rejects with an AvatarError `render_failed`.
  */
 export interface Renderer {

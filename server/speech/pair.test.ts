@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '#base/clock.ts';
+import { systemClock, VirtualClock } from '#base/clock.ts';
 import { TICKS_PER_FRAME, type AvFrame } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import { pair, type PairOptions } from './pair.ts';
@@ -87,13 +87,32 @@ describe('pair', () => {
   });
 
   it('lets a renderer slower than real time draw on to the end of the clause, so that it can start', async () => {
-    const renderer = instantRenderer();
-    const slow: TestRenderer = Object.assign(renderer, { expectedRtf: 50 });
-    const { frames, outlook, abort } = paired([120, 120], slow);
+    const renderer = sluggishRenderer(1.2);
+    const { frames, outlook, abort } = paired([120, 120], renderer);
     await frames.next();
-    await settled(() => renderer.given.some((one) => one.endOfClause) || outlook.rtf < 0.9);
     // The bound of a second alone would stop it at seven windows.
-    expect(renderer.given.length).toBeGreaterThan(8);
+    await settled(() => renderer.given.length > 8);
+    expect(outlook.held).toBe(false);
+    abort.abort();
+    await frames.return();
+  });
+
+  it('lets it draw no further ahead than 20 s, which are 200 MB, and says so', async () => {
+    const renderer = Object.assign(instantRenderer(), { expectedRtf: 50 });
+    const clock = new VirtualClock();
+    const slow: TestRenderer = {
+      ...renderer,
+      async *render(...args) {
+        for await (const frame of renderer.render(...args)) {
+          clock.block(50);
+          yield frame;
+        }
+      },
+    };
+    const { frames, outlook, abort } = paired([400, 400], slow, { clock });
+    await frames.next();
+    await settled(() => outlook.held);
+    expect(renderer.given.reduce((sum, one) => sum + one.freshFrames, 0)).toBe(500);
     abort.abort();
     await frames.return();
   });

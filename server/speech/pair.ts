@@ -10,6 +10,10 @@ import type { VoicedWindow } from './windows.ts';
 const VOICE_AHEAD = 1_500;
 /** Pictures may be drawn so far ahead of the reader: a second, 10 MB at 512×512. */
 const PICTURES_AHEAD = 25;
+/** A renderer slower than real time may be so far ahead, as it must be before a clause can start: 20 s. */
+const SLOW_AHEAD = 500;
+/** A renderer this close to real time counts as slow. */
+const FAST_RTF = 0.9;
 
 export interface PairOptions {
   readonly renderer: Renderer;
@@ -27,7 +31,7 @@ export interface PairOptions {
 
 /**
  * Gives each 40 ms of sound out as soon as it is known, in order, and puts the picture that belongs to it in when it is drawn. The renderer
- * is not asked for more than a second beyond what was taken. A failing renderer costs pictures, never sound; a failing voice rejects.
+ * is not asked for more than a second beyond what was taken, or 20 when it is slower than real time. A failing renderer costs pictures, never sound; a failing voice rejects.
  */
 export async function* pair(
   windows: AsyncIterable<VoicedWindow>,
@@ -88,8 +92,8 @@ class Work {
     let startOfClause = true;
     try {
       for await (const window of windows) {
+        this.#options.outlook.hear(window.freshFrames * TICKS_PER_FRAME, window.endOfClause);
         for (const frame of framesOf(window, startOfClause, this.#options.renderer.stamped)) {
-          this.#options.outlook.hear(TICKS_PER_FRAME, frame.endOfClause);
           if (!this.#failed) this.#undrawn.set(frame.frame, frame);
           if (!(await this.frames.push(frame))) return;
         }
@@ -131,30 +135,30 @@ class Work {
       if (drawn >= frame) break;
       this.#undrawn.delete(drawn);
     }
-    this.#options.outlook.draw(frame - this.#reached);
+    if (frame <= this.#reached) return;
+    this.#options.outlook.draw(frame - this.#reached, this.#options.clock.now());
     this.#reached = frame;
   }
 
-  /** The windows, none of them much sooner than it is needed; measures how long the renderer takes for each. */
+  /** The windows, none of them much sooner than it is needed; notes when the renderer begins each and is done with it. */
   async *#inTime(): AsyncGenerator<VoicedWindow, void, undefined> {
-    const { clock, outlook } = this.#options;
+    const { clock, outlook, signal } = this.#options;
     for await (const window of this.#windows) {
-      const ahead = Math.max(PICTURES_AHEAD, window.freshFrames, this.#needed(window));
-      while (!this.#options.signal.aborted && window.startFrame >= this.#taken + ahead)
+      while (!signal.aborted && window.startFrame >= this.#taken + this.#ahead(window)) {
+        outlook.held = true;
         await new Promise<void>((resolve) => (this.#wake = resolve));
-      if (this.#options.signal.aborted) return;
-      const started = clock.now();
+      }
+      outlook.held = false;
+      if (signal.aborted) return;
+      outlook.begin(window.startFrame * TICKS_PER_FRAME, clock.now());
       yield window;
-      outlook.measure(window.freshFrames, clock.now() - started);
+      outlook.done(clock.now());
+      this.#reached = window.startFrame + window.freshFrames;
     }
   }
 
-  /** A renderer slower than real time must draw most of a clause before it may start, so that much is let through. */
-  #needed(window: VoicedWindow): number {
-    const { outlook } = this.#options;
-    if (outlook.rtf < 0.9) return 0;
-    const end = outlook.clauseEndAfter(window.startFrame * TICKS_PER_FRAME) ?? outlook.known;
-    return Math.ceil(end / TICKS_PER_FRAME) - this.#taken + window.freshFrames;
+  #ahead({ freshFrames }: VoicedWindow): number {
+    return this.#options.outlook.rtf > FAST_RTF ? SLOW_AHEAD : Math.max(PICTURES_AHEAD, freshFrames);
   }
 }
 

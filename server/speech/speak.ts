@@ -1,6 +1,7 @@
 import type { Clock } from '#base/clock.ts';
 import type { AvFrame, Clause } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
+import { Pace } from '#base/pace.ts';
 import type { Llm, Prompt } from '#server/llm/llm.ts';
 import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
 import type { Tts, Voice } from '#server/tts/tts.ts';
@@ -50,7 +51,7 @@ function walk(
   const { voice, request, mark, renderFailed } = options;
   const life = new AbortController();
   const signal = AbortSignal.any([options.signal, life.signal]);
-  const outlook = new Outlook(renderer.expectedRtf);
+  const outlook = new Outlook(renderer.expectedRtf, paceOf(renderer));
   const tokens = marked(answer(signal), () => mark('firstToken'));
   const written = new Map<number, Clause>();
   const text = marked(clauses(tokens, { clock, language: voice.language, signal }), () => mark('firstClause'));
@@ -60,6 +61,15 @@ function walk(
   const firstFrame = (): void => mark('firstFrame');
   const frames = pair(windows, { renderer, request, outlook, clock, signal, firstFrame, renderFailed, stop: () => life.abort() });
   return { frames, outlook };
+}
+
+/** What was learned of each renderer while it lives, so that an utterance needn't learn it anew. */
+const paces = new WeakMap<Renderer, Pace>();
+
+function paceOf(renderer: Renderer): Pace {
+  const pace = paces.get(renderer) ?? new Pace(renderer.expectedRtf, renderer.geometry.freshFrames);
+  paces.set(renderer, pace);
+  return pace;
 }
 
 async function* once(text: string): AsyncGenerator<string> {
