@@ -3,6 +3,7 @@ import { AvatarStage } from '#client/react/avatar-stage.tsx';
 import { useAvatar } from '#client/react/use-avatar.ts';
 import type { AvatarClient } from '#client/sdk/index.ts';
 import { Composer } from './composer.tsx';
+import { useCountdown } from './countdown.ts';
 import { Header } from './header.tsx';
 import { Log } from './log.tsx';
 import { Overlay } from './overlay.tsx';
@@ -14,6 +15,7 @@ import { mood } from './words.ts';
 export function App({ client }: { client: AvatarClient }) {
   const snapshot = useAvatar(client);
   const { turns, noteAsked } = useTurns(client, snapshot.session?.id);
+  const state = useCountdown(snapshot.state);
   const [isLogOpen, setLogOpen] = useState(false);
   const { session, caption, connection } = snapshot;
   const hasEnded = connection.status === 'ended';
@@ -22,9 +24,14 @@ export function App({ client }: { client: AvatarClient }) {
       <Header client={client} snapshot={snapshot} isLogOpen={isLogOpen} onLog={() => setLogOpen(!isLogOpen)} />
       <main className="main">
         <AvatarStage client={client} className="stage">
-          <p className="mood" data-state={connection.status === 'live' ? snapshot.state?.state : connection.status} role="status">
+          <p
+            className="mood"
+            data-state={connection.status === 'live' ? state?.state : connection.status}
+            role="status"
+            title={state?.reason}
+          >
             <i aria-hidden />
-            <span data-testid="state">{mood(snapshot)}</span>
+            <span data-testid="state">{mood({ state, connection })}</span>
           </p>
           {!hasEnded && <Sound client={client} sound={snapshot.sound} />}
           <Overlay client={client} snapshot={snapshot} />

@@ -82,6 +82,11 @@ describe('the page', { timeout: 120_000 }, () => {
     await shows(page, 'state', /Thinking/);
     say('state', { state: 'buffering', etaMs: 2_500 });
     await shows(page, 'state', /Speaking in 2.5 s/);
+    await shows(page, 'state', /Speaking in 1.[45] s/);
+    await shows(page, 'state', /Almost ready/);
+    say('state', { state: 'degraded', reason: 'pictures are late' });
+    await shows(page, 'state', /Having trouble/);
+    expect(await page.getByTitle('pictures are late').count()).toBe(1);
     say('state', { state: 'speaking' });
     await shows(page, 'state', /^Speaking$/);
     await page.getByTestId('interrupt').click();

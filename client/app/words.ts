@@ -53,7 +53,7 @@ export function mood({ state, connection }: Pick<Snapshot, 'state' | 'connection
     case 'thinking':
       return 'Thinking';
     case 'buffering':
-      return state.etaMs === undefined ? 'Almost ready to speak' : `Speaking in ${seconds(state.etaMs)}`;
+      return state.etaMs ? `Speaking in ${seconds(state.etaMs)}` : 'Almost ready to speak';
     case 'speaking':
       return 'Speaking';
     case 'degraded':

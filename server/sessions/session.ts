@@ -62,7 +62,8 @@ export class Session extends EventEmitter<SessionEvents> {
   #timings: TurnEvent['stages'] = {};
   #listeners = 0;
   #activeAt: number;
-  #cancelDegraded: () => void = () => undefined;
+  /** Ends the time in which a failed turn is shown. */
+  #cancelFailure: (() => void) | undefined;
   #suspended = false;
 
   private constructor(options: SessionOptions) {
@@ -185,7 +186,7 @@ export class Session extends EventEmitter<SessionEvents> {
     const { counts } = this.parts.viewers;
     if (counts.whep + this.parts.hls.viewers > 0) this.audience();
     if (this.#state.state === 'idle' || this.#state.state === 'listening') this.#settle();
-    if (this.#present || isBusy(this.#state.state)) this.#activeAt = clock.now();
+    if (this.#present || isBusy(this.#state.state) || this.#turns.current !== undefined) this.#activeAt = clock.now();
     return clock.now() - this.#activeAt >= idleTimeout;
   }
 
@@ -211,15 +212,16 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #settle(): void {
-    if (this.#state.state === 'degraded' || this.#life.state !== 'open') return;
+    if (this.#cancelFailure || this.#life.state !== 'open') return;
     const state = this.#present ? 'listening' : 'idle';
     if (this.#state.state !== state) this.#go({ state });
   }
 
-  #onAir({ state, etaMs, utteranceId }: StageEvents['air'][0]): void {
+  #onAir({ state, etaMs, reason, utteranceId }: StageEvents['air'][0]): void {
     if (state === 'idle' || utteranceId === undefined || utteranceId !== this.#turns.current) return;
     if (state === 'speaking') this.#turns.onAir(utteranceId);
-    this.#go({ state, utteranceId, ...(etaMs === undefined ? {} : { etaMs: Math.round(etaMs) }) });
+    const eta = etaMs === undefined ? {} : { etaMs: Math.round(etaMs) };
+    this.#go({ state, utteranceId, ...eta, ...(reason === undefined ? {} : { reason }) });
   }
 
   #clause({ utteranceId, clause, startFrame, endFrame }: ClauseOnAir): void {
@@ -237,13 +239,15 @@ export class Session extends EventEmitter<SessionEvents> {
     this.warn(error);
     this.#go({ state: 'degraded', reason: error.message });
     const { clock } = this.#options;
-    this.#cancelDegraded = clock.at(clock.now() + DEGRADED_FOR, () => {
-      if (this.#state.state === 'degraded') this.#go({ state: this.#present ? 'listening' : 'idle' });
+    this.#cancelFailure?.();
+    this.#cancelFailure = clock.at(clock.now() + DEGRADED_FOR, () => {
+      this.#cancelFailure = undefined;
+      if (this.#turns.current === undefined) this.#settle();
     });
   }
 
   #leave(reason: string): void {
-    this.#cancelDegraded();
+    this.#forgetFailure();
     this.#heard.abort();
     if (this.#suspended) {
       this.#options.metrics.sessions.dec({ state: this.#state.state });
@@ -253,6 +257,11 @@ export class Session extends EventEmitter<SessionEvents> {
     this.emit('close', reason);
   }
 
+  #forgetFailure(): void {
+    this.#cancelFailure?.();
+    this.#cancelFailure = undefined;
+  }
+
   /** The one place where the state changes. Saying the same state again with news is no transition. */
   #go(next: StateEvent): void {
     const from: SessionState = this.#state.state;
@@ -260,7 +269,7 @@ export class Session extends EventEmitter<SessionEvents> {
       if (!mayGo(from, next.state)) return this.#options.log.error({ from, to: next.state }, 'state change refused');
       this.#options.metrics.sessions.dec({ state: from });
       if (next.state !== 'closed') this.#options.metrics.sessions.inc({ state: next.state });
-      if (from === 'degraded') this.#cancelDegraded();
+      if (from === 'degraded') this.#forgetFailure();
     }
     this.#state = next;
     this.#emit('state', next);

@@ -2,7 +2,7 @@ import type { SessionState } from '#protocol/http.ts';
 
 /**
  * idle: nobody is there. listening: somebody is. thinking: a prompt is being answered, nothing on air yet. buffering: on air, waiting for pictures.
- * speaking. degraded: the last turn failed. closed: over.
+ * speaking. degraded: the voice goes on without its pictures, or the last turn failed. closed: over.
  */
 export const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>> = {
   idle: ['listening', 'thinking', 'closed'],
@@ -10,7 +10,7 @@ export const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>
   thinking: ['buffering', 'speaking', 'degraded', 'listening', 'idle', 'closed'],
   buffering: ['speaking', 'thinking', 'degraded', 'listening', 'idle', 'closed'],
   speaking: ['buffering', 'thinking', 'degraded', 'listening', 'idle', 'closed'],
-  degraded: ['thinking', 'listening', 'idle', 'closed'],
+  degraded: ['buffering', 'speaking', 'thinking', 'listening', 'idle', 'closed'],
   closed: [],
 };
 
