@@ -71,6 +71,12 @@ export type SegmentPublished = z.infer<typeof SegmentPublished>;
 export const ErrorEvent = z.object({ code: z.string(), message: z.string() });
 export type ErrorEvent = z.infer<typeof ErrorEvent>;
 
+export const Rejoin = z.object({
+  reason: z.string(),
+  withinMs: z.number().describe('wait a random part of this many ms first, so that not all come at once'),
+});
+export type Rejoin = z.infer<typeof Rejoin>;
+
 /** Client → server: request and answer of each event. */
 export const REQUESTS = {
   join: {
@@ -132,6 +138,7 @@ export const EVENTS = {
   caption: Caption,
   turn: TurnEvent,
   segment_published: SegmentPublished,
+  rejoin: Rejoin.describe('the media over WebRTC is gone for good; send join again on this connection, and it comes anew'),
   error: ErrorEvent,
 } as const satisfies Record<string, z.ZodType>;
 

@@ -53,6 +53,7 @@ async function start(config: Config, log: Log, life: Lifetime): Promise<string> 
     owned(life, Sfu.create({ ...rtcOf(config), log })),
     owned(life, createRenderer(config, log)),
   ]);
+  sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
   const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
   life.defer((reason) => idleLoops.close(reason));
   const limits = createLimits({ create: config.createRateLimit, prompt: config.promptRateLimit }, metrics);
@@ -78,7 +79,7 @@ async function start(config: Config, log: Log, life: Lifetime): Promise<string> 
     log,
     pageDir: PAGE,
     avatars: () => avatars().map(({ id, name, voice }) => ({ id, name, voice, renderer: renderer.name })),
-    ready: () => (sfu.state === 'open' ? [] : ['the media workers are gone']),
+    ready: () => (sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
   });
   life.defer(() => http.close());
   const signalling = attachSignalling(http.server, { config, sessions, tokens, limits, metrics, clock, log });

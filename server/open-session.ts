@@ -1,14 +1,15 @@
 import { Lifetime } from '#base/lifetime.ts';
 import { findAvatar } from '#server/avatars/catalogue.ts';
+import { Broadcast } from '#server/media/broadcast.ts';
 import { HlsRendition } from '#server/media/hls/rendition.ts';
-import { createStageProducers } from '#server/media/producers.ts';
 import { Stage } from '#server/media/stage.ts';
-import { Viewers } from '#server/media/viewers.ts';
-import { Whep } from '#server/media/whep.ts';
 import type { KeptSession } from '#server/sessions/history.ts';
 import type { SessionParts } from '#server/sessions/ports.ts';
 import type { Foundation } from './foundation.ts';
 import { talkOf } from './talk.ts';
+
+/** Speech waits so long, between two clauses, for viewers whose media worker died, ms. */
+const LOST_PATIENCE = 2_000;
 
 /** Everything one session is made of, on air when it is returned. Nothing is left behind when a part can't be had. */
 export async function openSession(foundation: Foundation, { id, request }: KeptSession, ageMs: number): Promise<SessionParts> {
@@ -17,16 +18,14 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
   const log = foundation.log.child({ sessionId: id });
   const life = new Lifetime();
   try {
-    const [idle, router] = await Promise.all([idleLoops.get(avatar.id), sfu.createRouter()]);
-    life.defer(() => router.close());
-    const producers = await createStageProducers(router, { log });
-    life.defer((reason) => producers.close(reason));
-    const stage = Stage.create({ idle, producers, stamped: renderer.stamped, clock, log, metrics });
+    const createRouter = () => sfu.createRouter();
+    const broadcast = await Broadcast.open({ createRouter, maxViewers, log, metrics, clock });
+    life.defer((reason) => broadcast.close(reason));
+    const idle = await idleLoops.get(avatar.id);
+    const stage = Stage.create({ idle, producers: broadcast, stamped: renderer.stamped, clock, log, metrics });
     life.defer((reason) => stage.close(reason));
-    const viewers = new Viewers({ router, producers, maxViewers, log, metrics, clock });
-    life.defer((reason) => viewers.close(reason));
-    const whep = new Whep({ router, producers, viewers, log });
-    life.defer((reason) => whep.close(reason));
+    broadcast.on('lost', ({ viewers }) => viewers > 0 && stage.hold(LOST_PATIENCE));
+    broadcast.on('watched', () => stage.goOn());
     const hls = HlsRendition.create({
       mode: request.hls ?? 'on-demand',
       subscribe: (sink) => stage.subscribe(sink),
@@ -39,7 +38,7 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
     });
     life.defer((reason) => hls.close(reason));
     const talk = talkOf(foundation, avatar, stage, log);
-    return { avatar, stage, viewers, whep, hls, talk, close: (reason) => life.close(reason) };
+    return { avatar, stage, viewers: broadcast, whep: broadcast, hls, talk, close: (reason) => life.close(reason) };
   } catch (error) {
     await life.close('could not be opened');
     throw error;

@@ -54,8 +54,8 @@ export class Airing {
     return this.speech.outlook.ended && this.#position >= this.speech.outlook.known;
   }
 
-  /** Decides the next instant. Inside a clause frames follow each other; a clause starts when it can't stall. */
-  next(now: number): Next {
+  /** Decides the next instant. Inside a clause frames follow each other; a clause starts when it can't stall, and not within `holdMs`. */
+  next(now: number, holdMs = 0): Next {
     if (this.state === 'over') return { kind: 'end' };
     const inside = this.state === 'speaking';
     if (!inside && this.draining) return { kind: 'end' };
@@ -67,6 +67,7 @@ export class Airing {
     }
     if (this.#ranDry && !this.#refilled) return { kind: 'stall' };
     this.#ranDry = false;
+    if (!inside && holdMs > 0) return { kind: 'wait', etaMs: holdMs };
     if (!inside && head.startOfClause) {
       const wait = this.#wait(now);
       if (wait !== 0) return { kind: 'wait', etaMs: wait };

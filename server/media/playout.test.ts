@@ -129,6 +129,28 @@ describe('playout', () => {
     stage.playout.close();
   });
 
+  it.each([
+    { name: 'until it may go on', goOnAfter: 700 },
+    { name: 'until the hold is over', goOnAfter: undefined },
+  ])('held, ends the clause on air and begins no other, $name', async ({ goOnAfter }) => {
+    const stage = await onAir();
+    const report = stage.playout.play(speechOf([30, 30]));
+    await stage.clock.advance(400);
+    stage.playout.hold(2_000);
+    await stage.clock.advance(goOnAfter ?? 100);
+    if (goOnAfter !== undefined) stage.playout.hold(0);
+    const released = goOnAfter === undefined ? 2_400 : 400 + goOnAfter;
+    await stage.clock.advance(5_000);
+    expect((await report).outcome).toBe('done');
+    const spoken = stage.seen.filter((one) => one.spoken !== undefined);
+    expect(spoken.map((one) => one.spoken)).toEqual(Array.from({ length: 60 }, (_, frame) => frame));
+    const [last, next] = [spoken[29]?.frame ?? 0, spoken[30]?.frame ?? 0];
+    // Frame numbers count from the epoch, and each is decided a lead before it is due.
+    const expected = goOnAfter === undefined ? Math.ceil(released / 40) : last + 1;
+    expect(next).toBe(expected);
+    stage.playout.close();
+  });
+
   it('keeps the voice whole when the event loop was blocked: sounds catch up, old pictures are marked overdue', async () => {
     const stage = await onAir();
     void stage.playout.play(speechOf([100]));

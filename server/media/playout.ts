@@ -51,6 +51,7 @@ export class Playout {
   #fadeOut: Int16Array | undefined;
   #cutAt: number | undefined;
   #stalled = false;
+  #heldUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: PlayoutOptions, sinks: PlayoutSinks) {
     this.#options = options;
@@ -107,6 +108,11 @@ export class Playout {
   /** Lets the present clause end, then goes off air. */
   drain(): void {
     if (this.#airing) this.#airing.draining = true;
+  }
+
+  /** No clause begins within the next `ms`; the one on air goes on to its end. */
+  hold(ms: number): void {
+    this.#heldUntil = this.#options.clock.now() + ms;
   }
 
   close(): void {
@@ -167,7 +173,8 @@ export class Playout {
     const airing = this.#airing;
     if (!airing) return this.#rest(frame);
     const inside = airing.state === 'speaking';
-    const next = airing.next(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    const next = airing.next(now, Math.max(0, this.#heldUntil - now));
     if (next.kind === 'frame') return this.#speak(airing, frame, next.frame);
     if (next.kind === 'stall' && inside && !this.#stalled) {
       this.#stalled = true;
@@ -176,7 +183,7 @@ export class Playout {
     if (next.kind === 'stall') this.#told(airing, false);
     this.#rest(frame);
     if (next.kind === 'end') this.#off(airing, airing.draining && !airing.complete ? 'interrupted' : 'done');
-    else if (next.kind === 'wait') this.#air.waiting(airing.speech.utteranceId, next.etaMs, this.#options.clock.now());
+    else if (next.kind === 'wait') this.#air.waiting(airing.speech.utteranceId, next.etaMs, now);
   }
 
   #told(airing: Airing, whole: boolean): void {

@@ -14,6 +14,18 @@ import {
 import { readRtcp } from './rtcp.ts';
 import type { StageRouter } from './stage-router.ts';
 
+/** The SSRCs (RFC 3550 §8) of a stage's two streams. */
+export interface Ssrcs {
+  readonly video: number;
+  readonly audio: number;
+}
+
+export interface StageProducersOptions {
+  readonly log: Log;
+  /** Default: any. */
+  readonly ssrcs?: Ssrcs;
+}
+
 /** What the stage sends, handed to the worker as whole RTP packets: no socket, no SRTP, and keyframe requests come back. */
 export class StageProducers {
   /** SSRC (RFC 3550 §8) the packets given to `sendVideo` and `sendAudio` must carry; others are dropped by the worker. */
@@ -39,12 +51,11 @@ export class StageProducers {
     });
   }
 
-  static async create(router: StageRouter, { log }: { log: Log }): Promise<StageProducers> {
+  static async create(router: StageRouter, { log, ssrcs = randomSsrcs() }: StageProducersOptions): Promise<StageProducers> {
     const transport = await router.router.createDirectTransport();
     try {
-      const [videoSsrc, audioSsrc] = [randomSsrc(), randomSsrc()];
-      const video = await transport.produce({ kind: 'video', rtpParameters: videoParameters(videoSsrc) });
-      const audio = await transport.produce({ kind: 'audio', rtpParameters: audioParameters(audioSsrc) });
+      const video = await transport.produce({ kind: 'video', rtpParameters: videoParameters(ssrcs.video) });
+      const audio = await transport.produce({ kind: 'audio', rtpParameters: audioParameters(ssrcs.audio) });
       return new StageProducers(transport, video, audio, log);
     } catch (error) {
       transport.close();
@@ -85,7 +96,7 @@ export class StageProducers {
   }
 }
 
-export const createStageProducers = (router: StageRouter, options: { log: Log }): Promise<StageProducers> =>
+export const createStageProducers = (router: StageRouter, options: StageProducersOptions): Promise<StageProducers> =>
   StageProducers.create(router, options);
 
 function send(producer: types.Producer, packet: Uint8Array): void {
@@ -125,5 +136,5 @@ const audioParameters = (ssrc: number): types.RtpParameters => ({
 
 const ssrcOf = (producer: types.Producer): number => producer.rtpParameters.encodings?.[0]?.ssrc ?? 0;
 
-/** 32 bits, above mediasoup's own probation stream (1234). */
-const randomSsrc = (): number => randomInt(2_000, 2 ** 32);
+/** 32 bits each, above mediasoup's own probation stream (1234). */
+export const randomSsrcs = (): Ssrcs => ({ video: randomInt(2_000, 2 ** 32), audio: randomInt(2_000, 2 ** 32) });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { silentLog } from '#base/log.ts';
+import { createLog, silentLog } from '#base/log.ts';
 import { freePorts, isRunning } from '#test/support/sfu.ts';
 import { Sfu } from './sfu.ts';
 
@@ -64,6 +64,46 @@ test('a worker that dies is reported, its routers are closed, the others go on',
   expect(routers.map((router) => router.closed)).toEqual(routers.map((router) => router.workerPid === victim));
   expect(sfu.workers).not.toContain(victim);
   expect((await sfu.createRouter()).workerPid).toBe(sfu.workers[0]);
+});
+
+test('a dead worker is replaced on the same port, and routers asked for meanwhile wait for it', async () => {
+  const rtcPort = await freePorts(1);
+  await using sfu = disposable(await start(1, rtcPort));
+  for (let death = 0; death < 3; death += 1) {
+    const [victim = 0] = sfu.workers;
+    const died = once(sfu, 'workerdied');
+    process.kill(victim, 'SIGKILL');
+    await died;
+    expect(sfu.missing).toBe(1);
+    const router = await sfu.createRouter();
+    expect(sfu.missing).toBe(0);
+    expect(router.workerPid).not.toBe(victim);
+    const { iceCandidates } = await router.createViewerTransport();
+    expect(new Set(iceCandidates.map(({ port }) => port))).toEqual(new Set([rtcPort]));
+  }
+});
+
+test('a port that stays taken is tried ever less often, a router is refused in the end, and it heals', async () => {
+  const rtcPort = await freePorts(1);
+  const errors: string[] = [];
+  const log = createLog('error', { write: (line) => errors.push(line) });
+  await using sfu = disposable(await Sfu.create({ workers: 1, listenIp: '127.0.0.1', rtcPort, log }));
+  const squatter = createServer();
+  const died = once(sfu, 'workerdied');
+  process.kill(sfu.workers[0] ?? 0, 'SIGKILL');
+  await died;
+  squatter.listen(rtcPort, '127.0.0.1');
+  await once(squatter, 'listening');
+  await expect(sfu.createRouter()).rejects.toMatchObject({ code: 'not_ready' });
+  const failures = errors.filter((line) => line.includes('could not be replaced')).length;
+  expect(failures).toBeGreaterThanOrEqual(2);
+  // 0, 0.1, 0.3, 0.7, 1.5, 3.1 s after the death, each with the time a worker takes to start.
+  expect(failures).toBeLessThanOrEqual(6);
+  expect(sfu.workers).toEqual([]);
+  const back = once(sfu, 'workerback');
+  squatter.close();
+  await back;
+  expect((await sfu.createRouter()).closed).toBe(false);
 });
 
 const disposable = (sfu: Sfu): Sfu & AsyncDisposable =>

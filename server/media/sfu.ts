@@ -1,55 +1,65 @@
 import { EventEmitter, once } from 'node:events';
-import { networkInterfaces } from 'node:os';
-import { createWorker, setLogEventListeners, type types } from 'mediasoup';
+import { setLogEventListeners, type types } from 'mediasoup';
+import { sleep, systemClock, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { ROUTER_CODECS } from './codecs.ts';
+import { endWorker, listenOn, startWorker, type ListenOptions } from './sfu-worker.ts';
 import { StageRouter } from './stage-router.ts';
 
-export interface SfuOptions {
-  readonly workers: number;
-  /** Address to listen on; a wildcard announces the machine's first outer IPv4 address unless `announcedAddress` says otherwise. */
-  readonly listenIp: string;
-  /** What viewers are told to connect to, where it differs from `listenIp` (NAT, containers). */
-  readonly announcedAddress?: string | undefined;
-  /** Worker k listens on `rtcPort` + k, UDP and TCP. 0: any free ports. */
-  readonly rtcPort: number;
+export interface SfuOptions extends ListenOptions {
   readonly log: Log;
+  readonly clock?: Clock;
 }
 
 export type SfuEvents = {
-  /** All routers of this worker are closed; nothing is restarted here. */
+  /** All routers of this worker are closed; another one is started in its place. */
   workerdied: [{ pid: number }];
+  /** A worker listens where one had died. */
+  workerback: [{ pid: number }];
 };
 
 interface Listening {
+  readonly index: number;
   readonly worker: types.Worker;
   readonly webRtcServer: types.WebRtcServer;
+  readonly since: number;
+  /** To be called when its process has ended by itself. */
+  readonly release: () => Promise<void>;
   /** Stage routers plus viewer transports. */
   load: number;
 }
 
-/** How long a worker may take to end before it is killed, ms. */
-const EXIT_DEADLINE = 3_000;
+/** How long a router may wait for a worker, ms: about what a restart takes when the port is still held for a moment. */
+const ROUTER_PATIENCE = 5_000;
+/** A worker that lived no longer than this has failed to start, ms. */
+const SHORT_LIFE = 5_000;
+/** Wait before a start after one that failed, ms; doubled each time. */
+const FIRST_RETRY = 100;
+const LAST_RETRY = 5_000;
 
-/** The mediasoup workers, each with its own listening port. */
+/** The mediasoup workers, each with its own listening port. One that dies is replaced on the same port. */
 export class Sfu extends EventEmitter<SfuEvents> {
-  readonly #log: Log;
+  readonly #options: SfuOptions;
+  readonly #clock: Clock;
   readonly #life = new Lifetime();
+  readonly #failures = new Map<number, number>();
   #listening: Listening[] = [];
 
-  private constructor(log: Log) {
+  private constructor(options: SfuOptions) {
     super();
-    this.#log = log;
+    this.setMaxListeners(0);
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** @throws AvatarError `not_ready` when a worker can't be started or its port is taken; nothing is left running then. */
   static async create(options: SfuOptions): Promise<Sfu> {
-    const sfu = new Sfu(options.log);
+    const sfu = new Sfu(options);
     listenToMediasoup(options.log);
     try {
-      for (let index = 0; index < options.workers; index += 1) await sfu.#start(index, options);
+      for (let index = 0; index < options.workers; index += 1) await sfu.#start(index);
       return sfu;
     } catch (error) {
       await sfu.close('start failed');
@@ -66,18 +76,21 @@ export class Sfu extends EventEmitter<SfuEvents> {
     return this.#listening.map(({ worker }) => worker.pid);
   }
 
-  /** A router for one session, on the least loaded worker. */
+  /** How many workers are dead, and being replaced. */
+  get missing(): number {
+    return this.#options.workers - this.#listening.length;
+  }
+
+  /** A router for one session, on the least loaded worker; waits a little for one while none lives. @throws AvatarError `not_ready`. */
   async createRouter(): Promise<StageRouter> {
-    const listening = this.#listening.toSorted((a, b) => a.load - b.load)[0];
-    if (!listening || this.state !== 'open') throw new AvatarError('not_ready', 'No media worker is running.');
-    listening.load += 1;
-    try {
-      const router = await StageRouter.create(listening.worker, listening.webRtcServer, ROUTER_CODECS);
-      router.router.observer.once('close', () => (listening.load -= 1));
-      return router;
-    } catch (error) {
-      listening.load -= 1;
-      throw error;
+    const deadline = this.#clock.now() + ROUTER_PATIENCE;
+    for (;;) {
+      const listening = await this.#leastLoaded(deadline);
+      try {
+        return await routerOn(listening);
+      } catch (error) {
+        if (!listening.worker.closed) throw error;
+      }
     }
   }
 
@@ -86,89 +99,80 @@ export class Sfu extends EventEmitter<SfuEvents> {
     return this.#life.close(reason);
   }
 
-  async #start(index: number, options: SfuOptions): Promise<void> {
-    const worker = await startWorker();
-    this.#life.defer(() => endWorker(worker));
-    worker.on('died', (error) => this.#died(worker, error));
-    const port = options.rtcPort === 0 ? 0 : options.rtcPort + index;
-    const webRtcServer = await listen(worker, port, options);
-    const listening: Listening = { worker, webRtcServer, load: 0 };
-    webRtcServer.observer.on('webrtctransporthandled', () => (listening.load += 1));
-    webRtcServer.observer.on('webrtctransportunhandled', () => (listening.load -= 1));
-    this.#listening.push(listening);
-    options.log.info({ pid: worker.pid, port: port || 'any' }, 'media worker listens');
+  async #leastLoaded(deadline: number): Promise<Listening> {
+    for (;;) {
+      const living = this.#listening.filter(({ worker }) => !worker.closed).sort((a, b) => a.load - b.load)[0];
+      const left = deadline - this.#clock.now();
+      if (this.state === 'open' && living) return living;
+      if (this.state !== 'open' || left <= 0) throw new AvatarError('not_ready', 'No media worker is running.');
+      await this.#workerBack(left);
+    }
   }
 
-  #died(worker: types.Worker, error: Error): void {
-    this.#listening = this.#listening.filter((listening) => listening.worker !== worker);
-    this.#log.error({ pid: worker.pid, err: error }, 'media worker died');
+  async #workerBack(ms: number): Promise<void> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#life.signal]);
+    const back = once(this, 'workerback', { signal }).catch(() => undefined);
+    await Promise.race([back, sleep(this.#clock, ms, signal)]);
+    over.abort();
+  }
+
+  async #start(index: number): Promise<types.Worker> {
+    const { rtcPort, log } = this.#options;
+    const worker = await startWorker();
+    const release = this.#life.defer(() => endWorker(worker));
+    try {
+      const port = rtcPort === 0 ? 0 : rtcPort + index;
+      const webRtcServer = await listenOn(worker, port, this.#options);
+      if (worker.closed) throw new AvatarError('not_ready', 'The media worker ended while it started.');
+      const listening: Listening = { index, worker, webRtcServer, since: this.#clock.now(), release, load: 0 };
+      webRtcServer.observer.on('webrtctransporthandled', () => (listening.load += 1));
+      webRtcServer.observer.on('webrtctransportunhandled', () => (listening.load -= 1));
+      worker.on('died', (error) => this.#died(listening, error));
+      this.#listening.push(listening);
+      log.info({ pid: worker.pid, port: port || 'any' }, 'media worker listens');
+      return worker;
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  #died(dead: Listening, error: Error): void {
+    const { index, worker, since, release } = dead;
+    const livedMs = Math.round(this.#clock.now() - since);
+    this.#listening = this.#listening.filter((listening) => listening !== dead);
+    if (livedMs > SHORT_LIFE) this.#failures.delete(index);
+    this.#options.log.error({ pid: worker.pid, livedMs, err: error }, 'media worker died');
+    void release();
+    void this.#replace(index);
     this.emit('workerdied', { pid: worker.pid });
   }
-}
 
-async function startWorker(): Promise<types.Worker> {
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const before = signals.map((signal) => process.listeners(signal));
-  const starting = createWorker({ logLevel: 'warn' });
-  // mediasoup would close its worker at the first signal, while the clause on air is still to be finished: its owner closes it.
-  signals.forEach((signal, index) => {
-    for (const added of process.listeners(signal)) if (!before[index]?.includes(added)) process.removeListener(signal, added);
-  });
-  try {
-    return await starting;
-  } catch (cause) {
-    throw new AvatarError(
-      'not_ready',
-      'The mediasoup worker could not be started: set-up builds it, MEDIASOUP_WORKER_BIN names it, `npm run doctor` says more.',
-      { cause },
-    );
+  /** The first one at once; later ones the later the more have failed, so that nothing spins. */
+  async #replace(index: number): Promise<void> {
+    for (;;) {
+      const failures = this.#failures.get(index) ?? 0;
+      this.#failures.set(index, failures + 1);
+      if (failures > 0) await sleep(this.#clock, Math.min(LAST_RETRY, FIRST_RETRY * 2 ** (failures - 1)), this.#life.signal);
+      if (this.state !== 'open') return;
+      const worker = await this.#start(index).catch((error: unknown) => {
+        this.#options.log.error({ err: error, failures }, 'media worker could not be replaced');
+      });
+      if (worker) return void this.emit('workerback', { pid: worker.pid });
+    }
   }
 }
 
-async function listen(worker: types.Worker, port: number, options: SfuOptions): Promise<types.WebRtcServer> {
-  const announcedAddress = announced(options);
-  const listenInfos = (['udp', 'tcp'] as const).map((protocol): types.TransportListenInfo => ({
-    protocol,
-    ip: options.listenIp,
-    ...(announcedAddress === undefined ? {} : { announcedAddress }),
-    ...(port === 0 ? {} : { port }),
-  }));
+async function routerOn(listening: Listening): Promise<StageRouter> {
+  listening.load += 1;
   try {
-    return await worker.createWebRtcServer({ listenInfos });
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AvatarError(
-      'not_ready',
-      `RTC_PORT: can't listen on ${options.listenIp} port ${port} (UDP and TCP): ${why}. ` +
-        `Set RTC_PORT so that ${options.workers} port(s) from it on are free.`,
-      { cause },
-    );
-  }
-}
-
-/** A wildcard is no address to connect to, so one of the machine's own is told instead. */
-function announced({ listenIp, announcedAddress }: SfuOptions): string | undefined {
-  if (announcedAddress !== undefined || (listenIp !== '0.0.0.0' && listenIp !== '::')) return announcedAddress;
-  const outer = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal);
-  return outer?.address ?? '127.0.0.1';
-}
-
-async function endWorker(worker: types.Worker): Promise<void> {
-  worker.close();
-  if (worker.subprocessClosed) return;
-  const gone = once(worker, 'subprocessclose');
-  const late = setTimeout(() => kill(worker.pid), EXIT_DEADLINE);
-  await gone;
-  clearTimeout(late);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It had just ended by itself.
+    const router = await StageRouter.create(listening.worker, listening.webRtcServer, ROUTER_CODECS);
+    router.router.observer.once('close', () => (listening.load -= 1));
+    return router;
+  } catch (error) {
+    listening.load -= 1;
+    throw error;
   }
 }
 

@@ -89,6 +89,16 @@ export class Stage extends EventEmitter<StageEvents> {
     this.#playout.cut();
   }
 
+  /** No clause begins for `ms`, or until `goOn`: who listened has been cut off, and will be back. */
+  hold(ms: number): void {
+    this.#playout.hold(ms);
+  }
+
+  /** Ends a hold. */
+  goOn(): void {
+    this.#playout.hold(0);
+  }
+
   /** Lets the present clause end, then goes idle. */
   drain(): void {
     this.#playout.drain();

@@ -46,6 +46,9 @@ export type ViewerEvents = {
 /** How long a viewer may be without a path before it is given up, ms. */
 export const GRACE = 30_000;
 
+/** Why a viewer is closed whose router, listening port or worker went. */
+export const TRANSPORT_CLOSED = 'transport closed';
+
 /** One receiver of the stage: a WebRTC transport and what it consumes. */
 export class Viewer extends EventEmitter<ViewerEvents> {
   readonly id = randomUUID();
@@ -187,8 +190,7 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     });
     this.#startGrace('never connected');
     const closeFor = (reason: string): void => void this.close(reason).catch(() => undefined);
-    // Also reached when the router, the listening port or the worker goes.
-    transport.observer.once('close', () => closeFor('transport closed'));
+    transport.observer.once('close', () => closeFor(TRANSPORT_CLOSED));
     transport.on('icestatechange', (ice) => {
       if (ice === 'disconnected') this.#startGrace('network lost');
       else this.#progress();

@@ -24,6 +24,8 @@ export type ViewerCounts = Readonly<Record<ViewerKind, number>>;
 export type ViewersEvents = {
   /** After each change. */
   count: [ViewerCounts];
+  /** Media can flow to a viewer. */
+  viewerconnect: [viewer: Viewer];
   /** A viewer left, was closed or given up. */
   viewerclose: [viewer: Viewer, reason: string];
 };
@@ -98,6 +100,7 @@ export class Viewers extends EventEmitter<ViewersEvents> {
     const { log, metrics } = this.#options;
     this.#viewers.set(viewer.id, viewer);
     metrics.viewers.inc({ kind: viewer.kind });
+    viewer.once('connected', () => this.emit('viewerconnect', viewer));
     viewer.once('close', (reason) => {
       this.#viewers.delete(viewer.id);
       metrics.viewers.dec({ kind: viewer.kind });

@@ -1,11 +1,10 @@
 import type { EventEmitter } from 'node:events';
 import type { Prompt } from '#server/llm/llm.ts';
+import type { Broadcast, BroadcastEvents } from '#server/media/broadcast.ts';
 import type { HlsRendition, SegmentPublished } from '#server/media/hls/rendition.ts';
 import type { Stage } from '#server/media/stage.ts';
 import type { Speech, StageEvents } from '#server/media/types.ts';
 import type { Viewer } from '#server/media/viewer.ts';
-import type { Viewers } from '#server/media/viewers.ts';
-import type { Whep } from '#server/media/whep.ts';
 import type { TurnStage } from '#server/telemetry/timeline.ts';
 import type { KeptSession } from './history.ts';
 
@@ -14,11 +13,10 @@ export type StagePort = EventEmitter<StageEvents> & Pick<Stage, 'play' | 'cut' |
 
 export type ViewerPort = Pick<Viewer, 'transportOptions' | 'connect' | 'consume' | 'resume' | 'restartIce' | 'close'>;
 
-export interface ViewersPort extends Pick<Viewers, 'rtpCapabilities' | 'counts'> {
-  open(kind: 'webrtc'): Promise<ViewerPort>;
-}
+export type ViewersPort = EventEmitter<BroadcastEvents> &
+  Pick<Broadcast, 'rtpCapabilities' | 'counts'> & { open(kind: 'webrtc'): Promise<ViewerPort> };
 
-export type WhepPort = Pick<Whep, 'offer' | 'patch' | 'delete'>;
+export type WhepPort = Pick<Broadcast, 'offer' | 'patch' | 'delete'>;
 
 export type HlsPort = EventEmitter<{ segment: [SegmentPublished] }> &
   Pick<HlsRendition, 'viewers' | 'playlist' | 'file' | 'finish'>;

@@ -48,6 +48,9 @@ const GREETING_HOLD = 5_000;
 /** A clause on air may take so long to end when the server stops, ms. */
 const DRAIN_DEADLINE = 6_000;
 
+/** Viewers who lost their media together come back one after the other, a few ms apart, and the last one no later than this, ms. */
+const REJOIN_SPREAD = { each: 5, most: 500 };
+
 /** One conversation with one avatar: its state, turns and parts. */
 export class Session extends EventEmitter<SessionEvents> {
   readonly id: string;
@@ -113,6 +116,7 @@ export class Session extends EventEmitter<SessionEvents> {
     parts.stage.on('air', (air) => session.#onAir(air));
     parts.stage.on('clause', (clause) => session.#clause(clause));
     parts.stage.on('clauseOver', ({ utteranceId, clause }) => session.#turns.heard(utteranceId, clause, true));
+    parts.viewers.on('lost', ({ viewers }) => session.#emit('rejoin', rejoinOf(viewers)));
     parts.hls.on('segment', (segment) => session.#emit('segment_published', segment));
     if (past === undefined && kept.request.greeting !== undefined) session.#turns.add('greeting', kept.request.greeting);
     return session;
@@ -279,3 +283,8 @@ export class Session extends EventEmitter<SessionEvents> {
     this.emit('event', { name, payload } as SessionEvent);
   }
 }
+
+const rejoinOf = (viewers: number): EventOf<'rejoin'> => ({
+  reason: 'The media server is being replaced.',
+  withinMs: Math.min(REJOIN_SPREAD.most, viewers * REJOIN_SPREAD.each),
+});

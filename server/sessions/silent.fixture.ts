@@ -5,9 +5,10 @@ import { FPS, TICKS_PER_FRAME, type AvFrame, type Clause } from '#base/media.ts'
 import { Outlook } from '#base/outlook.ts';
 import type { StageStatus } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
+import type { BroadcastEvents } from '#server/media/broadcast.ts';
 import type { SegmentPublished } from '#server/media/hls/rendition.ts';
 import type { Speech, SpeechReport, StageEvents } from '#server/media/types.ts';
-import type { HlsPort, SessionParts, StagePort, Talk, Utterance, ViewerPort, WhepPort } from './ports.ts';
+import type { HlsPort, SessionParts, StagePort, Talk, Utterance, ViewerPort, ViewersPort, WhepPort } from './ports.ts';
 
 /** A stage without media: it takes frames as the real one does, one every `msPerFrame`, and reports what it was given. */
 export class SilentStage extends EventEmitter<StageEvents> implements StagePort {
@@ -145,6 +146,21 @@ class DeafViewer implements ViewerPort {
   }
 }
 
+/** Lets everybody in, and counts them. */
+class DeafViewers extends EventEmitter<BroadcastEvents> implements Pick<ViewersPort, 'rtpCapabilities' | 'counts' | 'open'> {
+  readonly rtpCapabilities = { codecs: [] };
+  readonly counts = { webrtc: 0, whep: 0 };
+
+  async open(): Promise<ViewerPort> {
+    this.counts.webrtc += 1;
+    let inside = true;
+    return new DeafViewer(() => {
+      if (inside) this.counts.webrtc -= 1;
+      inside = false;
+    });
+  }
+}
+
 /** WHEP and HLS that answer in the right shape, and know two files. */
 const whep: WhepPort = {
   async offer(sdp) {
@@ -189,28 +205,17 @@ export interface SilentParts extends SessionParts {
 }
 
 export function silentParts(clock: Clock = systemClock, msPerFrame = 1): SilentParts {
-  const counts = { webrtc: 0, whep: 0 };
+  const viewers = new DeafViewers();
   const closed: string[] = [];
   return {
     avatar: { id: 'default', name: 'Default' },
     stage: new SilentStage(clock, msPerFrame),
     talk: new EchoTalk(),
-    viewers: {
-      rtpCapabilities: { codecs: [] },
-      counts,
-      async open() {
-        counts.webrtc += 1;
-        let inside = true;
-        return new DeafViewer(() => {
-          if (inside) counts.webrtc -= 1;
-          inside = false;
-        });
-      },
-    },
+    viewers,
     whep,
     hls: new StillHls(),
     closed,
-    counts,
+    counts: viewers.counts,
     async close(reason) {
       closed.push(reason);
     },

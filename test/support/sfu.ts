@@ -19,7 +19,7 @@ export async function startSfu(): Promise<{ sfu: Sfu; router: StageRouter; produ
 }
 
 /** Sends a loud 440 Hz tone as Opus, 50 packets a second, until the test ends. */
-export function sendTone(producers: StageProducers): void {
+export function sendTone(producers: Pick<StageProducers, 'audioSsrc' | 'sendAudio'>): void {
   const encoder = new OpusScript(48_000, 1, OpusScript.Application.AUDIO);
   const packetizer = new OpusPacketizer({ payloadType: AUDIO_PAYLOAD_TYPE, ssrc: producers.audioSsrc });
   let ticks = 0;
