@@ -231,7 +231,7 @@ test('a message of 1 MB ends its connection, and only that one', async () => {
   await both;
   expect(bystander.socket.connected).toBe(true);
   expect(await bystander.ask('client_stats', { stats: { rtt: 1 } })).toEqual({ ok: {} });
-  await expect.poll(() => lines.filter((line) => line.includes('socket left')).length).toBe(2);
+  await expect.poll(() => lines.filter((line) => line.includes('socket dropped')).length).toBe(2);
 });
 
 test('client_log reaches the log with its session, and has a rate', async () => {

@@ -9,10 +9,11 @@ import type { Limits } from '#server/auth/limits.ts';
 import { isAllowedOrigin, type Origins } from '#server/auth/origins.ts';
 import type { Tokens } from '#server/auth/tokens.ts';
 import type { SessionRegistry } from '#server/sessions/registry.ts';
-import type { Session, SessionEvent } from '#server/sessions/session.ts';
+import type { Session } from '#server/sessions/session.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
-import { dispatch } from './dispatch.ts';
 import { Peer } from './peer.ts';
+import { RecoveryAdapter } from './recovery.ts';
+import { RECOVERY_WINDOW, Seat } from './seat.ts';
 
 export interface SignallingOptions {
   /** `maxViewers`: most sockets per session. */
@@ -30,6 +31,12 @@ const MAX_MESSAGE = 64 * 1024;
 /** A connection without a valid token is closed after this, ms. */
 const TOKEN_DEADLINE = 10_000;
 
+/** Who is there, by socket id, and what was sent to them. */
+interface Hall {
+  readonly seats: Map<string, Seat>;
+  readonly adapter: RecoveryAdapter;
+}
+
 interface Entry {
   readonly session: Session;
   readonly role: Role;
@@ -44,9 +51,15 @@ export function attachSignalling(server: HttpServer, options: SignallingOptions)
     connectTimeout: TOKEN_DEADLINE,
     serveClient: false,
     cors: { origin: config.allowedOrigins.includes('*') ? true : [...config.allowedOrigins] },
+    adapter: RecoveryAdapter,
+    // Who comes back is asked for its token and its session again.
+    connectionStateRecovery: { maxDisconnectionDuration: RECOVERY_WINDOW, skipMiddlewares: false },
     allowRequest: (request, decide) => decide(null, isAllowed(request, config)),
   });
   const entries = new WeakMap<Socket, Entry>();
+  const seats = new Map<string, Seat>();
+  const { adapter } = io.sockets;
+  if (!(adapter instanceof RecoveryAdapter)) throw new AvatarError('internal', 'socket.io took another adapter.');
   io.use((socket, next) => {
     admit(socket, options).then(
       (entry) => {
@@ -58,12 +71,13 @@ export function attachSignalling(server: HttpServer, options: SignallingOptions)
   });
   io.on('connection', (socket) => {
     const entry = entries.get(socket);
-    if (entry) welcome(socket, entry, options);
+    if (entry) welcome(socket, entry, { seats, adapter }, options);
     else socket.disconnect(true);
   });
   life.defer(() => {
     io.disconnectSockets(true);
     io.engine.close();
+    for (const seat of seats.values()) seat.leave('server stops');
   });
   return { close: (reason) => life.close(reason) };
 }
@@ -90,33 +104,23 @@ function refusal(thrown: unknown, log: Log): Error {
   return Object.assign(new Error(message), { data: { code, message } });
 }
 
-function welcome(socket: Socket, { session, role }: Entry, options: SignallingOptions): void {
+/** A client takes a seat, or takes up the one it had. */
+function welcome(socket: Socket, { session, role }: Entry, { seats, adapter }: Hall, options: SignallingOptions): void {
+  const seat = seats.get(socket.id);
+  if (seat?.peer.session === session && seat.peer.role === role) {
+    seat.takeUp(socket);
+    return adapter.replay(socket.id);
+  }
+  // It takes itself for recovered, yet its seat is gone or another's; it has to come as a new one.
+  if (socket.recovered) return void socket.disconnect(true);
   const log = options.log.child({ sessionId: session.id, socketId: socket.id, role });
-  const peer = new Peer({ id: socket.id, session, role, limits: options.limits, clock: options.clock, log });
-  const send = ({ name, payload }: SessionEvent): void => void socket.emit(name, payload);
-  const end = (): void => void socket.disconnect(true);
-  session.on('event', send);
-  session.once('close', end);
-  session.once('suspend', end);
-  socket.emit('state', session.state);
-  if (session.state.state === 'closed') end();
-  socket.onAny((event: string, ...args: unknown[]) => {
-    const last = args.at(-1);
-    const acknowledge = typeof last === 'function' ? (args.pop(), last as (ack: unknown) => void) : undefined;
-    void dispatch(peer, event, args, options).then((ack) => {
-      if (acknowledge) acknowledge(ack);
-      else if ('error' in ack) socket.emit('error', ack.error);
-    });
-  });
-  // Without a listener, what socket.io finds wrong with a packet would end the process.
-  socket.on('error', (error) => log.warn({ err: error }, 'socket error'));
-  socket.on('disconnect', (reason) => {
-    session.off('event', send);
-    session.off('close', end);
-    session.off('suspend', end);
-    log.info({ reason }, 'socket left');
-    peer.close(reason).catch((error: unknown) => log.error({ err: error }, 'viewer did not close cleanly'));
-  });
+  const { limits, clock } = options;
+  const peer = new Peer({ id: socket.id, session, role, limits, clock, log });
+  const left = (): void => {
+    seats.delete(socket.id);
+    adapter.forget(socket.id);
+  };
+  seats.set(socket.id, Seat.take(socket, peer, options, left));
   log.info('socket connected');
 }
 
