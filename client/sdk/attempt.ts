@@ -1,6 +1,6 @@
 import type { HlsPlayer } from './hls.ts';
 import { Owned } from './owned.ts';
-import { compare, framesDecoded, read, type Reading, type Stats } from './stats.ts';
+import { compare, framesDecoded, packetsReceived, read, type Reading, type Stats } from './stats.ts';
 import type { WebRtc } from './webrtc.ts';
 
 /** One try at getting the picture, from its first request to its last frame. */
@@ -14,6 +14,12 @@ export class Attempt {
   async isDecoding(): Promise<boolean> {
     const report = await this.webrtc?.stats().catch(() => undefined);
     return report !== undefined && framesDecoded(read(report, performance.now())) > 0;
+  }
+
+  /** Packets that have come over WebRTC so far. */
+  async packets(): Promise<number> {
+    const report = await this.webrtc?.stats();
+    return report ? packetsReceived(read(report, performance.now())) : 0;
   }
 
   /** What was measured since the last call; undefined at first. */

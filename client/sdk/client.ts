@@ -139,6 +139,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
 
   #watch(presence: Presence): void {
     presence.on('joined', (answer) => this.#joined(answer));
+    presence.on('recovered', () => this.#update({ error: undefined }));
     presence.on('state', (state) => {
       this.#update({ state });
       this.emit('state', state);

@@ -4,7 +4,10 @@ import { backoff } from './backoff.ts';
 import { capabilities, thisBrowser } from './capabilities.ts';
 import { Emitter } from './emitter.ts';
 import { asClientError, type ClientError } from './errors.ts';
+import { watchFlow } from './flow.ts';
 import { playHls } from './hls.ts';
+import { onNetworkChange } from './network.ts';
+import { Owned } from './owned.ts';
 import { onPicture } from './picture.ts';
 import {
   decide,
@@ -26,6 +29,8 @@ export type MediaEvents = {
   error: [ClientError];
   /** The transport that `join` gave is of no more use. */
   unneeded: [];
+  /** Another `join` is needed, on whatever connection there is. */
+  rejoin: [];
 };
 
 /** How long each phase may take, ms. */
@@ -48,7 +53,9 @@ export class Media extends Emitter<MediaEvents> {
   #attempt: Attempt | undefined;
   /** What the video element has: the attempt before, until the present one has something to show. */
   #shown: Attempt | undefined;
-  #retries = 0;
+  /** What the element plays over WebRTC. Tracks are exchanged in it, so that the last picture stays until there is another. */
+  #stream: MediaStream | undefined;
+  readonly #owned = new Owned();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(signalling: Signalling, playlist: string, situation: Situation) {
@@ -59,8 +66,9 @@ export class Media extends Emitter<MediaEvents> {
   }
 
   static open(signalling: Signalling, playlist: string, choice: TransportChoice): Media {
-    const media = new Media(signalling, playlist, { choice, can: capabilities(thisBrowser()) });
+    const media = new Media(signalling, playlist, { choice, can: capabilities(thisBrowser()), isProven: false, tries: 0 });
     media.#prepare();
+    onNetworkChange(media.#owned, () => media.#take('changed'));
     return media;
   }
 
@@ -88,8 +96,19 @@ export class Media extends Emitter<MediaEvents> {
     this.#take('signalled');
   }
 
+  /** The socket is connected again and the server knows this client. False where that helps nothing and `join` is needed. */
+  recovered(): boolean {
+    this.#take('recovered');
+    return this.phase !== 'waiting' && this.phase !== 'starting';
+  }
+
   lost(): void {
     this.#take('lost');
+  }
+
+  /** The server has thrown the path away; another is to be had by `join`, after a random part of `withinMs`. */
+  moved(withinMs: number): void {
+    this.#take('moved', Math.random() * withinMs);
   }
 
   /** Leaves HLS for another try at WebRTC. */
@@ -119,14 +138,15 @@ export class Media extends Emitter<MediaEvents> {
     }
   }
 
-  #take(event: PlanEvent): void {
+  /** @param waitMs before joining again, if it comes to that; default: the longer the more tries have failed */
+  #take(event: PlanEvent, waitMs?: number): void {
     const before = this.phase;
     const { phase, step, reason } = decide(before, event, this.#situation);
     if (phase === before && step === 'nothing') return;
     this.phase = phase;
     if (step !== 'nothing' || phase === 'webrtc') this.reason = reason;
     this.#limit(phase);
-    void this.#carryOut(step);
+    void this.#carryOut(step, waitMs);
     if (before === 'starting' && phase === 'hls') this.emit('unneeded');
     this.emit('change');
   }
@@ -143,19 +163,19 @@ export class Media extends Emitter<MediaEvents> {
     else this.#take('late');
   }
 
-  async #carryOut(step: Decision['step']): Promise<void> {
+  async #carryOut(step: Decision['step'], waitMs: number | undefined): Promise<void> {
     switch (step) {
       case 'receive':
         return this.#receive();
       case 'play-hls':
         return this.#playHls();
       case 'restart-ice':
-        // Where even asking fails, the phase's limit leads on.
-        return this.#attempt?.webrtc?.restartIce().catch((error: unknown) => this.emit('error', asClientError(error)));
+        return this.#restartIce(this.#attempt);
       case 'rejoin':
-        this.#timer = setTimeout(() => this.#signalling.rejoin(), backoff(this.#retries++));
+        this.#rejoin(waitMs);
         return;
       case 'stop':
+        this.#owned.close();
         this.#attempt?.close();
         this.#shown?.close();
         return;
@@ -163,16 +183,30 @@ export class Media extends Emitter<MediaEvents> {
     }
   }
 
+  async #restartIce(attempt: Attempt | undefined): Promise<void> {
+    try {
+      await attempt?.webrtc?.restartIce();
+    } catch (thrown) {
+      const error = asClientError(thrown);
+      this.emit('error', error);
+      // Without an answer, the phase's limit or the socket that comes back leads on.
+      if (error.code !== 'unreachable' && error.code !== 'timeout' && attempt === this.#attempt) this.#take('failed');
+    }
+  }
+
+  #rejoin(waitMs: number | undefined): void {
+    const { tries } = this.#situation;
+    this.#situation = { ...this.#situation, tries: tries + 1 };
+    this.#timer = setTimeout(() => this.emit('rejoin'), waitMs ?? (tries === 0 ? 0 : backoff(tries - 1)));
+  }
+
   async #receive(): Promise<void> {
     const attempt = this.#begin();
     try {
       if (!this.#joined || !this.#receiver) return;
       const joined = await this.#joined;
-      const path = (state: 'connected' | 'disconnected' | 'failed') => {
-        if (attempt !== this.#attempt) return;
-        this.#take(state === 'connected' ? 'path' : state === 'disconnected' ? 'broken' : 'failed');
-      };
-      attempt.webrtc = await WebRtc.open(this.#signalling, joined, this.#receiver, { path }, attempt.owned.signal);
+      const lost = (how: 'broken' | 'failed') => attempt === this.#attempt && this.#take(how);
+      attempt.webrtc = await WebRtc.open(this.#signalling, joined, this.#receiver, { lost }, attempt.owned.signal);
       this.#show(attempt);
     } catch (error) {
       this.#failed(attempt, error);
@@ -186,6 +220,7 @@ export class Media extends Emitter<MediaEvents> {
     // Without an element it begins as soon as there is one.
     if (!video || !by) return;
     this.#replaceShown(attempt);
+    this.#stream = undefined;
     video.srcObject = null;
     onPicture(video, attempt.owned, () => this.#seen(attempt));
     try {
@@ -203,8 +238,13 @@ export class Media extends Emitter<MediaEvents> {
 
   #show(attempt: Attempt): void {
     if (!this.#video || !attempt.webrtc) return;
+    const tracks = attempt.webrtc.stream.getTracks();
+    const before = this.#stream?.getTracks() ?? [];
+    this.#stream ??= new MediaStream();
+    for (const track of tracks) this.#stream.addTrack(track);
+    for (const track of before) if (!tracks.includes(track)) this.#stream.removeTrack(track);
+    if (this.#video.srcObject !== this.#stream) this.#video.srcObject = this.#stream;
     this.#replaceShown(attempt);
-    this.#video.srcObject = attempt.webrtc.stream;
     onPicture(this.#video, attempt.owned, () => this.#seen(attempt));
   }
 
@@ -216,9 +256,15 @@ export class Media extends Emitter<MediaEvents> {
   #seen(attempt: Attempt | undefined): void {
     if (!attempt || attempt !== this.#attempt || this.hasPicture) return;
     this.hasPicture = true;
-    this.#retries = 0;
+    this.#situation = { ...this.#situation, tries: 0, isProven: this.#situation.isProven || attempt.webrtc !== undefined };
+    if (attempt.webrtc) this.#watch(attempt);
     this.#take('picture');
     this.emit('change');
+  }
+
+  #watch(attempt: Attempt): void {
+    const take = (event: PlanEvent) => attempt === this.#attempt && this.#take(event);
+    watchFlow(() => attempt.packets(), attempt.owned, { silent: () => take('silent'), flowing: () => take('flowing') });
   }
 
   #failed(attempt: Attempt, thrown: unknown): void {

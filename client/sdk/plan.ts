@@ -4,13 +4,30 @@ import type { Capabilities } from './capabilities.ts';
 export type TransportChoice = 'auto' | 'webrtc' | 'hls';
 
 /**
- * waiting: no signalling, or about to try again; starting: WebRTC asked for, no picture yet; webrtc: a picture;
+ * waiting: no signalling, or about to join again; starting: WebRTC asked for, no picture yet; webrtc: a picture;
  * restarting: its path is lost, ICE restarts; hls; ended: for good.
  */
 export type Phase = 'waiting' | 'starting' | 'webrtc' | 'restarting' | 'hls' | 'ended';
 
-/** signalled: the socket is connected; picture: a frame was decoded; late: no picture or path in time; lost: the socket is gone. */
-export type PlanEvent = 'signalled' | 'picture' | 'path' | 'late' | 'broken' | 'failed' | 'lost' | 'retry' | 'end';
+/**
+ * signalled: connected as somebody new, and asked to join; recovered: connected again as the same; picture: a frame was decoded;
+ * late: no picture or path in time; silent: no packets any more; flowing: packets again; moved: the server has thrown the path away;
+ * changed: this machine is on another network; lost: the socket is gone.
+ */
+export type PlanEvent =
+  | 'signalled'
+  | 'recovered'
+  | 'picture'
+  | 'late'
+  | 'silent'
+  | 'flowing'
+  | 'broken'
+  | 'failed'
+  | 'moved'
+  | 'changed'
+  | 'lost'
+  | 'retry'
+  | 'end';
 
 /** What to do on entering the new phase. */
 export type Step = 'receive' | 'restart-ice' | 'play-hls' | 'rejoin' | 'stop' | 'nothing';
@@ -18,6 +35,10 @@ export type Step = 'receive' | 'restart-ice' | 'play-hls' | 'rejoin' | 'stop' | 
 export interface Situation {
   readonly choice: TransportChoice;
   readonly can: Capabilities;
+  /** WebRTC has brought a picture in this session. */
+  readonly isProven: boolean;
+  /** How often it was tried again since. */
+  readonly tries: number;
 }
 
 export interface Decision {
@@ -30,33 +51,49 @@ export interface Decision {
 /** How long WebRTC may take to its first picture, ms. */
 export const FIRST_PICTURE = 5_000;
 /** How long an ICE restart may take, ms. */
-export const ICE_RESTART = 5_000;
+export const ICE_RESTART = 1_500;
+/** How often WebRTC that has worked is tried again before HLS takes over. */
+const INSIST = 2;
 
 const stay = (phase: Phase): Decision => ({ phase, step: 'nothing' });
+const restart = (): Decision => ({ phase: 'restarting', step: 'restart-ice', reason: 'the network changed' });
 const rejoin = (reason: string): Decision => ({ phase: 'waiting', step: 'rejoin', reason });
 const hls = (reason: string): Decision => ({ phase: 'hls', step: 'play-hls', reason });
 
 type Row = Partial<Record<PlanEvent, (situation: Situation) => Decision>>;
 
-/** The whole behaviour of the picture's way; an event that isn't in a row changes nothing. */
+/** The whole behaviour of the picture's way; an event that isn't in a row changes nothing. A socket that is gone ends no picture. */
 const TABLE: Readonly<Record<Phase, Row>> = {
-  waiting: { signalled: begin },
+  waiting: {
+    signalled: begin,
+    flowing: ({ isProven }) => stay(isProven ? 'webrtc' : 'waiting'),
+    changed: () => rejoin('the network changed'),
+    moved,
+  },
   starting: {
+    signalled: begin,
     picture: () => stay('webrtc'),
     late: (situation) => fallBack(situation, 'WebRTC brought no picture within 5 seconds'),
     failed: (situation) => fallBack(situation, 'WebRTC could not connect'),
+    moved,
     lost: () => stay('waiting'),
   },
   webrtc: {
-    broken: () => ({ phase: 'restarting', step: 'restart-ice', reason: 'the network changed' }),
-    failed: () => ({ phase: 'restarting', step: 'restart-ice', reason: 'the network changed' }),
-    lost: () => stay('waiting'),
+    signalled: begin,
+    silent: restart,
+    broken: restart,
+    failed: restart,
+    changed: restart,
+    moved,
   },
   restarting: {
-    path: () => stay('webrtc'),
+    signalled: begin,
+    recovered: restart,
+    changed: restart,
+    flowing: () => stay('webrtc'),
     late: () => rejoin('the connection was lost'),
     failed: () => rejoin('the connection was lost'),
-    lost: () => stay('waiting'),
+    moved,
   },
   hls: {
     failed: () => rejoin('the HLS stream stopped'),
@@ -76,8 +113,13 @@ function begin({ choice, can }: Situation): Decision {
   return choice === 'auto' && can.hls ? hls(can.webrtc) : impossible();
 }
 
-function fallBack({ choice, can }: Situation, reason: string): Decision {
-  return choice === 'auto' && can.hls ? hls(reason) : rejoin(reason);
+function fallBack({ choice, can, isProven, tries }: Situation, reason: string): Decision {
+  const insists = isProven && tries < INSIST;
+  return choice === 'auto' && can.hls && !insists ? hls(reason) : rejoin(reason);
+}
+
+function moved(): Decision {
+  return rejoin('the media server was replaced');
 }
 
 function impossible(): Decision {

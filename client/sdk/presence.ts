@@ -16,6 +16,8 @@ const JOIN_AGAIN = 3_000;
 
 export type PresenceEvents = Pick<AvatarEvents, 'state' | 'caption' | 'turn' | 'segment' | 'stats' | 'error'> & {
   joined: [AnswerOf<'join'>];
+  /** The connection is back, and nothing was lost with it. */
+  recovered: [];
   /** What `connection` says may have changed. */
   change: [];
   /** It is over, for good. */
@@ -70,7 +72,11 @@ export class Presence extends Emitter<PresenceEvents> {
   }
 
   #watchSignalling(): void {
-    this.signalling.on('connected', () => this.#join());
+    this.signalling.on('connected', (isRecovered) => {
+      if (!isRecovered || !this.media.recovered()) return this.#join();
+      this.emit('recovered');
+      this.emit('change');
+    });
     this.signalling.on('lost', (error) => {
       this.emit('error', error);
       this.media.lost();
@@ -95,6 +101,7 @@ export class Presence extends Emitter<PresenceEvents> {
     });
     // A join without media ends what the server keeps for one that had it; where that fails the server gives it up by itself.
     media.on('unneeded', () => void signalling.request('join', { receive: false }).catch(() => undefined));
+    media.on('rejoin', () => signalling.isConnected && this.#join());
     this.#owned.every(STATS_EVERY, () => void this.#measure().catch(() => undefined));
   }
 
@@ -134,6 +141,8 @@ export class Presence extends Emitter<PresenceEvents> {
         return this.emit('turn', value);
       case 'segment_published':
         return this.emit('segment', value);
+      case 'rejoin':
+        return this.media.moved(value.withinMs);
       case 'error':
         return this.emit('error', serverError(value));
     }

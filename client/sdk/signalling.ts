@@ -17,12 +17,16 @@ import { Owned } from './owned.ts';
 
 /** How long a request may go unanswered, ms. */
 const ANSWER_TIMEOUT = 10_000;
+/** How long a server that is there takes to answer at most, ms; after that the connection is taken for dead. */
+const PROBE_TIMEOUT = 700;
 /** How long one attempt to connect may take, ms. */
 const CONNECT_TIMEOUT = 8_000;
+/** One to connect again: short, because TCP asks ever less often in a network that comes back. Each fourth is a long one, for slow networks. */
+const RECONNECT_TIMEOUT = 3_000;
 
 export type SignallingEvents = {
-  /** The server is there, for the first time or again. */
-  connected: [];
+  /** The server is there, for the first time or again. Recovered: it knows this client, and sends what was missed. */
+  connected: [isRecovered: boolean];
   /** The way to the server is gone, or was never found; it is being tried again. */
   lost: [ClientError];
   /** The server will never let this client in: the session is gone, or the token isn't good. */
@@ -81,12 +85,14 @@ export class Signalling extends Emitter<SignallingEvents> {
     return answer.data as AnswerOf<Name>;
   }
 
-  /** Leaves and comes again, as another viewer to the server. */
-  rejoin(): void {
-    this.#cancelRetry?.();
-    this.#cancelRetry = undefined;
-    this.#socket.disconnect();
-    this.#socket.connect();
+  /** A request to a server that should answer at once; where it doesn't, the connection is made anew. @throws ClientError */
+  async probe<Name extends RequestName>(name: Name, body: RequestInput<Name>): Promise<AnswerOf<Name>> {
+    const cancel = this.#owned.after(PROBE_TIMEOUT, () => this.#renew());
+    try {
+      return await this.request(name, body);
+    } finally {
+      cancel();
+    }
   }
 
   close(): void {
@@ -98,7 +104,7 @@ export class Signalling extends Emitter<SignallingEvents> {
     this.#owned.defer(() => void socket.removeAllListeners().disconnect());
     socket.on('connect', () => {
       this.#attempt = 0;
-      this.emit('connected');
+      this.emit('connected', socket.recovered);
     });
     socket.on('connect_error', (thrown) => {
       const error = connectError(thrown);
@@ -113,13 +119,24 @@ export class Signalling extends Emitter<SignallingEvents> {
     // A phone that wakes up, or a network that is back, needn't wait for the next attempt.
     this.#owned.listen(window, 'online', () => this.#retryNow());
     this.#owned.listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && this.#retryNow());
+    // Who leaves the page says so, instead of being expected back; one that is kept for the back button comes again from there.
+    this.#owned.listen(window, 'pagehide', () => void socket.disconnect());
+    this.#owned.listen(window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && socket.connect());
+  }
+
+  /** Ends the connection without a goodbye, so that the server expects this client back, and connects again at once. */
+  #renew(): void {
+    if (!this.#socket.connected) return;
+    this.#attempt = 0;
+    this.#socket.io.engine.close();
+    this.#retryNow();
   }
 
   #retry(error: ClientError): void {
     this.#cancelRetry?.();
     this.#cancelRetry = this.#owned.after(backoff(this.#attempt), () => {
       this.#cancelRetry = undefined;
-      this.#socket.connect();
+      this.#connect();
     });
     this.#attempt += 1;
     this.emit('lost', error);
@@ -129,6 +146,11 @@ export class Signalling extends Emitter<SignallingEvents> {
     if (!this.#cancelRetry) return;
     this.#cancelRetry();
     this.#cancelRetry = undefined;
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#socket.io.timeout(this.#attempt % 4 === 0 ? CONNECT_TIMEOUT : RECONNECT_TIMEOUT);
     this.#socket.connect();
   }
 

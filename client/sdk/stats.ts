@@ -21,6 +21,10 @@ export function read(report: RTCStatsReport, atMs: number): Reading {
 /** Pictures decoded so far: the proof that WebRTC works, also in a tab nobody looks at. */
 export const framesDecoded = ({ streams }: Reading): number => streams['video']?.framesDecoded ?? 0;
 
+/** Packets received so far, of sound and picture. */
+export const packetsReceived = ({ streams }: Reading): number =>
+  Object.values(streams).reduce((sum, stream) => sum + (stream.packetsReceived ?? 0), 0);
+
 /** Rates and means between two readings: kbit/s, per cent, ms and counts, as the names say. */
 export function compare(before: Reading, now: Reading): Stats {
   const seconds = Math.max(0.001, (now.atMs - before.atMs) / 1_000);

@@ -23,7 +23,8 @@ export interface SubtitlesOptions {
 /** Tells each caption when its clause is heard. */
 export class Subtitles {
   readonly #options: SubtitlesOptions;
-  readonly #captions = new Captions();
+  #captions = new Captions();
+  #epochMs: number | undefined;
   readonly #clock = new StageClock();
   #shown: Caption | undefined;
   #stop: (() => void) | undefined;
@@ -39,6 +40,9 @@ export class Subtitles {
   }
 
   begin(stage: AnswerOf<'join'>['stage']): void {
+    // Another stage counts its frames from the start: what was to be shown in the old one's is void.
+    if (this.#epochMs !== undefined && this.#epochMs !== stage.epochMs) this.#captions = new Captions();
+    this.#epochMs = stage.epochMs;
     this.#clock.begin(stage, Date.now());
   }
 

@@ -28,8 +28,8 @@ export function prepareReceiver(): Receiver {
 }
 
 export interface WebRtcEvents {
-  /** The path's state. `disconnected` may heal by itself, `failed` won't. */
-  path(state: 'connected' | 'disconnected' | 'failed'): void;
+  /** The path is lost: `broken` may heal by itself, `failed` won't. */
+  lost(how: 'broken' | 'failed'): void;
 }
 
 /** The stage as it comes over WebRTC. */
@@ -81,9 +81,9 @@ export class WebRtc {
     return this.#transport.getStats();
   }
 
-  /** New credentials for a network that changed. @throws ClientError */
+  /** New credentials for a network that changed, which may have taken the socket along without a word. @throws ClientError */
   async restartIce(): Promise<void> {
-    const { iceParameters } = await this.#signalling.request('restart_ice', { transportId: this.#transport.id });
+    const { iceParameters } = await this.#signalling.probe('restart_ice', { transportId: this.#transport.id });
     await this.#transport.restartIce({ iceParameters: iceParameters as types.IceParameters });
   }
 
@@ -101,10 +101,11 @@ function watch(transport: types.Transport, signalling: Signalling, events: WebRt
         transportId: transport.id,
         dtlsParameters: dtlsParameters,
       })
-      .catch(() => owned.state === 'open' && events.path('failed'));
+      .catch(() => owned.state === 'open' && events.lost('failed'));
   });
   transport.on('connectionstatechange', (state) => {
-    if (state === 'connected' || state === 'disconnected' || state === 'failed') events.path(state);
+    if (state === 'disconnected') events.lost('broken');
+    if (state === 'failed') events.lost('failed');
   });
 }
 
