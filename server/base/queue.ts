@@ -27,6 +27,11 @@ export class Queue<T> implements AsyncIterable<T> {
     return this.#items[0];
   }
 
+  /** All that is queued, without taking it. */
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
   /** Takes the next item if one is there. */
   shift(): T | undefined {
     const item = this.#items.shift();

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { Broadcast, BroadcastEvents } from '#server/media/broadcast.ts';
-import type { HlsRendition, SegmentPublished } from '#server/media/hls/rendition.ts';
+import type { HlsRendition, RenditionEvents } from '#server/media/hls/rendition.ts';
 import type { Stage } from '#server/media/stage.ts';
 import type { Speech, StageEvents } from '#server/media/types.ts';
 import type { Viewer } from '#server/media/viewer.ts';
@@ -18,8 +18,7 @@ export type ViewersPort = EventEmitter<BroadcastEvents> &
 
 export type WhepPort = Pick<Broadcast, 'offer' | 'patch' | 'delete'>;
 
-export type HlsPort = EventEmitter<{ segment: [SegmentPublished] }> &
-  Pick<HlsRendition, 'viewers' | 'playlist' | 'file' | 'finish'>;
+export type HlsPort = EventEmitter<RenditionEvents> & Pick<HlsRendition, 'viewers' | 'playlist' | 'file' | 'finish'>;
 
 /** The model and the voice, bound to the session's avatar and renderer. */
 export interface Talk {

@@ -118,6 +118,7 @@ export class Session extends EventEmitter<SessionEvents> {
     parts.stage.on('clauseOver', ({ utteranceId, clause }) => session.#turns.heard(utteranceId, clause, true));
     parts.viewers.on('lost', ({ viewers }) => session.#emit('rejoin', rejoinOf(viewers)));
     parts.hls.on('segment', (segment) => session.#emit('segment_published', segment));
+    parts.hls.on('trouble', (error) => session.warn(error));
     if (past === undefined && kept.request.greeting !== undefined) session.#turns.add('greeting', kept.request.greeting);
     return session;
   }

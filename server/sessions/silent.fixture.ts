@@ -6,7 +6,7 @@ import { Outlook } from '#base/outlook.ts';
 import type { StageStatus } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { BroadcastEvents } from '#server/media/broadcast.ts';
-import type { SegmentPublished } from '#server/media/hls/rendition.ts';
+import type { RenditionEvents } from '#server/media/hls/rendition.ts';
 import type { Speech, SpeechReport, StageEvents } from '#server/media/types.ts';
 import type { HlsPort, SessionParts, StagePort, Talk, Utterance, ViewerPort, ViewersPort, WhepPort } from './ports.ts';
 
@@ -176,7 +176,7 @@ const whep: WhepPort = {
   },
 };
 
-export class StillHls extends EventEmitter<{ segment: [SegmentPublished] }> implements HlsPort {
+export class StillHls extends EventEmitter<RenditionEvents> implements HlsPort {
   viewers = 0;
   finished = false;
 

@@ -106,10 +106,20 @@ export class HlsPackager implements PacketSink {
     }
     const result = await this.#child;
     if (!this.#ending) {
-      throw new AvatarError('hls_unavailable', 'ffmpeg stopped while it made the HLS stream. Ask again to start it anew.', {
-        cause: result,
-      });
+      const how = String(result.exitCode ?? result.signal ?? 'unknown');
+      throw new AvatarError(
+        'hls_unavailable',
+        `ffmpeg ended (${how}) while it made the HLS stream. It is started anew; ask again.`,
+        {
+          cause: result,
+        },
+      );
     }
+  }
+
+  /** Ends ffmpeg at once; a process that is stopped (SIGSTOP) hears nothing else. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   /** Idempotent; resolves once ffmpeg is gone. */

@@ -13,7 +13,7 @@ export interface Entry {
 
 /** Seconds. Fixed for the life of the playlist (RFC 8216bis §6.2.1). */
 const TARGET_DURATION = 2;
-const LISTED = 7;
+export const LISTED = 7;
 
 export const initUri = (init: number): string => `init_${init}.mp4`;
 export const segmentUri = (sequence: number): string => `segment_${sequence}.m4s`;

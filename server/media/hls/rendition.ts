@@ -7,8 +7,9 @@ import { TICKS_PER_MS, type Size } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { PacketSink } from '../types.ts';
 import { Playlist, segmentUri } from './playlist.ts';
-import { HlsRun } from './run.ts';
+import type { Published } from './run.ts';
 import type { Segment } from './segments.ts';
+import { SteadyRun } from './steady-run.ts';
 import { HlsStore, type HlsFile } from './store.ts';
 import { HlsViewers } from './viewers.ts';
 
@@ -37,11 +38,15 @@ export interface SegmentPublished {
   readonly uri: string;
 }
 
-type RenditionEvents = { segment: [SegmentPublished] };
+export type RenditionEvents = {
+  segment: [SegmentPublished];
+  /** ffmpeg fails again and again; it goes on being tried. Told once, until there is a segment again. */
+  trouble: [AvatarError];
+};
 
 const LINGER_MS = 30_000;
 const FIRST_SEGMENT_MS = 5_000;
-/** Segments are longer than this, ms, and so is a run of ffmpeg: numbers that grow with the session's age are never met twice. */
+/** Segments are longer than this, ms: numbers that grow with the session's age are never met twice. */
 const NUMBER_EVERY = 250;
 
 /** A stage over HLS: runs ffmpeg while somebody watches, keeps the newest segments, owns the playlist. */
@@ -51,12 +56,13 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
   readonly #store = new HlsStore();
   readonly #viewers: HlsViewers;
   #playlist: Playlist;
-  #run: HlsRun | undefined;
+  #run: SteadyRun | undefined;
   /** Runs that still live, the one that is stopping included. */
-  readonly #living = new Set<HlsRun>();
-  #runs: number;
+  readonly #living = new Set<SteadyRun>();
+  /** The number of the newest initialisation section, and of the next segment. */
+  #init: number;
   #sequence: number;
-  /** The run that made the newest segment. */
+  /** What the newest segment needs. */
   #lastInit: number | undefined;
   #cancelLinger: () => void = () => undefined;
   #finished: Promise<void> | undefined;
@@ -66,7 +72,7 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     this.#options = options;
     this.#viewers = new HlsViewers(options.clock);
     const first = Math.floor((options.ageMs ?? 0) / NUMBER_EVERY);
-    this.#runs = first;
+    this.#init = first - 1;
     this.#sequence = first;
     this.#playlist = Playlist.empty(options.epochMs, first);
     this.#life.defer(() => this.#store.clear());
@@ -89,6 +95,7 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
 
   /**
    * The playlist as it is now, with `token` on every URI. The first call starts ffmpeg and waits up to 5 s for a segment.
+   * ffmpeg that dies is replaced, and the list stays as it is meanwhile.
    * Throws AvatarError `hls_unavailable` when none comes, `session_closed` after the end, AbortError when `signal` aborts.
    */
   async playlist(token: string, signal?: AbortSignal): Promise<string> {
@@ -118,17 +125,17 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     return this.#life.close(reason);
   }
 
-  /** Waits until the run that is on now, or starts now, has a segment in the list. */
+  /** Sees to it that ffmpeg runs, and waits while nothing is in the list; a list that is there is good enough, whatever ffmpeg does. */
   async #running(token: string, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.#life.state !== 'open') return;
     this.#touch(token);
     const run = this.#run ?? this.#start();
-    if (run.hasPublished) return;
+    if (!this.#playlist.isEmpty) return;
     const waiting = new AbortController();
     const either = AbortSignal.any([waiting.signal, ...(signal ? [signal] : [])]);
     const late = sleep(this.#options.clock, FIRST_SEGMENT_MS, either).then(() => false);
-    const begun = await Promise.race([run.firstSegment, late]).finally(() => waiting.abort());
+    const begun = await Promise.race([run.begun, late]).finally(() => waiting.abort());
     signal?.throwIfAborted();
     if (!begun) throw new AvatarError('hls_unavailable', 'The HLS stream has not started within 5 s. Ask again.');
     this.#touch(token);
@@ -150,20 +157,16 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     this.#store.clear();
   }
 
-  #start(): HlsRun {
-    const init = this.#runs++;
-    const publish = (from: HlsRun, item: { readonly init: Uint8Array } | Segment): void => {
+  #start(): SteadyRun {
+    const publish = (from: SteadyRun, item: Published): void => {
       if (this.#run !== from) return;
-      if ('init' in item) this.#store.addInit(init, item.init);
-      else this.#publish(init, item);
+      if ('init' in item) this.#store.addInit(++this.#init, item.init);
+      else this.#publish(this.#init, item);
     };
-    const run = HlsRun.start({ ...this.#options, publish });
+    const run = SteadyRun.start({ ...this.#options, publish, trouble: (error) => this.emit('trouble', error) });
     this.#run = run;
     this.#living.add(run);
-    void run.done.then(() => {
-      this.#living.delete(run);
-      if (this.#run === run) this.#run = undefined;
-    });
+    void run.done.then(() => this.#living.delete(run));
     return run;
   }
 

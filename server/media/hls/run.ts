@@ -1,34 +1,46 @@
-import type { Clock } from '#base/clock.ts';
-import { sleep } from '#base/clock.ts';
-import { AvatarError } from '#base/errors.ts';
+import { sleep, type Clock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
-import type { PacketSink } from '../types.ts';
-import { HlsPackager, type PackagerOptions } from './packager.ts';
+import { TICKS_PER_SECOND } from '#base/media.ts';
+import { Watchdog } from '#base/watchdog.ts';
+import { HlsPackager, type Packaged, type PackagerOptions } from './packager.ts';
 import { segments, type Segment } from './segments.ts';
+import type { Unpublished } from './unpublished.ts';
+
+export type Published = { readonly init: Uint8Array } | Segment;
 
 export interface RunOptions extends PackagerOptions {
-  readonly subscribe: (sink: PacketSink) => () => void;
+  readonly packets: Unpublished;
   readonly clock: Clock;
-  readonly publish: (run: HlsRun, item: { readonly init: Uint8Array } | Segment) => void;
+  readonly publish: (item: Published) => void;
 }
 
 /** What ffmpeg may take to write the end, before it is ended. */
 const FINISH_MS = 2_000;
+/** Fragments are a second long. So much media beyond the last one, and still no next one, looks as if ffmpeg were stuck. */
+const SUSPICIOUS = 1.5 * TICKS_PER_SECOND;
+/** How long it may look so, ms: to begin, and later. */
+const PATIENCE = { start: 3_000, later: 300 } as const;
 
-/** One run of ffmpeg with its subscription to the stage, from its start to its end. */
+/** One run of ffmpeg, from its start to its end. It goes on with what was not published before it. */
 export class HlsRun {
-  /** Resolves once the run is over, whatever ended it. Never rejects. */
-  done: Promise<void> = Promise.resolve();
+  /** Resolves once the run is over, with the error if it ended by itself. Never rejects. */
+  done: Promise<unknown> = Promise.resolve();
+  hasPublished = false;
   readonly #options: RunOptions;
   readonly #life = new Lifetime();
-  readonly #first = Promise.withResolvers<true>();
+  readonly #watchdog: Watchdog;
   #packager: HlsPackager | undefined;
-  #published = false;
+  /** Where the newest fragment ends, ticks. */
+  #made = 0;
 
   private constructor(options: RunOptions) {
     this.#options = options;
-    // Nobody has to wait for it.
-    this.#first.promise.catch(() => undefined);
+    this.#watchdog = new Watchdog({
+      clock: options.clock,
+      suspicious: () => options.packets.newest - this.#made > SUSPICIOUS,
+      patience: () => (this.#made === 0 ? PATIENCE.start : PATIENCE.later),
+      bite: () => this.#bite(),
+    });
   }
 
   static start(options: RunOptions): HlsRun {
@@ -37,17 +49,9 @@ export class HlsRun {
     return run;
   }
 
-  get hasPublished(): boolean {
-    return this.#published;
-  }
-
-  /** Rejects with the error that ended the run before. */
-  get firstSegment(): Promise<true> {
-    return this.#first.promise;
-  }
-
   /** Lets ffmpeg write what it has, publishes that, and closes. */
   async finish(): Promise<void> {
+    this.#watchdog.stop();
     this.#packager?.end();
     if (this.#packager) await Promise.race([this.done, sleep(this.#options.clock, FINISH_MS, this.#life.signal)]);
     await this.close('finished');
@@ -68,27 +72,42 @@ export class HlsRun {
     await this.#packager?.close(reason);
   }
 
-  async #produce(): Promise<void> {
+  async #produce(): Promise<unknown> {
     try {
       const packager = await HlsPackager.start(this.#options);
       this.#life.defer((reason) => packager.close(reason));
-      this.#life.defer(this.#options.subscribe(packager));
+      this.#life.defer(this.#options.packets.follow(packager));
       this.#packager = packager;
-      for await (const item of segments(packager.packaged())) this.#publish(item);
-      this.#first.reject(new AvatarError('hls_unavailable', 'The HLS stream was stopped before it had begun. Ask again.'));
+      this.#life.defer(() => this.#watchdog.stop());
+      this.#watchdog.watch();
+      for await (const item of segments(this.#watched(packager))) this.#publish(item);
+      return undefined;
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'HLS run ended');
-      this.#first.reject(error);
+      return error;
     } finally {
       await this.#release('ended');
     }
   }
 
-  #publish(item: { readonly init: Uint8Array } | Segment): void {
+  async *#watched(packager: HlsPackager): AsyncGenerator<Packaged, void, undefined> {
+    for await (const item of packager.packaged()) {
+      if (item.kind === 'fragment') this.#made = item.ticks + item.durationTicks;
+      this.#watchdog.calm();
+      yield item;
+    }
+  }
+
+  #bite(): void {
+    const behindMs = Math.round(((this.#options.packets.newest - this.#made) * 1_000) / TICKS_PER_SECOND);
+    this.#options.log.warn({ behindMs }, 'ffmpeg makes nothing of what it is given; it is replaced');
+    this.#packager?.kill();
+  }
+
+  #publish(item: Published): void {
     if (this.#life.state !== 'open') return;
-    this.#options.publish(this, item);
+    this.#options.publish(item);
     if ('init' in item) return;
-    this.#published = true;
-    this.#first.resolve(true);
+    this.hasPublished = true;
+    this.#options.packets.published(item.ticks + item.durationTicks);
   }
 }

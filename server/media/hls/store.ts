@@ -1,4 +1,4 @@
-import { initUri, segmentUri } from './playlist.ts';
+import { initUri, LISTED, segmentUri } from './playlist.ts';
 
 export interface HlsFile {
   readonly data: Uint8Array;
@@ -13,8 +13,8 @@ interface Kept {
 
 /** The only names there are; what doesn't match is never looked up. */
 const NAME = /^(init|segment)_\d{1,9}\.(mp4|m4s)$/;
-/** A few more than are listed: a player may ask for one that has just left the list (RFC 8216bis §6.2.2). */
-const KEPT = 10;
+/** As many again as are listed, and two: a player may ask for what the longest playlist it knows has named (RFC 8216bis §6.2.2). */
+const KEPT = 2 * LISTED + 2;
 
 /** The newest segments and the initialisation sections they need, in memory. */
 export class HlsStore {
