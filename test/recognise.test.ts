@@ -2,12 +2,17 @@ import { execa } from 'execa';
 import { expect, it } from 'vitest';
 import { recognise } from './recognise.ts';
 
+/** Longer than the 127 characters that ffmpeg writes of a line into a file. */
+const LONG =
+  'the weather is nice today and my brother plays the guitar every evening after dinner while the children are walking to school with their teacher';
 const WORDS = 'what is the weather like in paris today';
 
-const flite = async (...output: string[]): Promise<Buffer> => {
+const flite = (...output: string[]): Promise<Buffer> => say(WORDS, ...output);
+
+const say = async (text: string, ...output: string[]): Promise<Buffer> => {
   const { stdout } = await execa(
     'ffmpeg',
-    ['-v', 'error', '-f', 'lavfi', '-i', `flite=text=${WORDS}:voice=slt`, ...output, 'pipe:1'],
+    ['-v', 'error', '-f', 'lavfi', '-i', `flite=text=${text}:voice=slt`, ...output, 'pipe:1'],
     {
       encoding: 'buffer',
     },
@@ -22,6 +27,12 @@ it('hears the words in raw samples of any rate', async () => {
 
 it('hears them in what a browser records', async () => {
   expect(await recognise(await flite('-ac', '2', '-c:a', 'libopus', '-b:a', '64k', '-f', 'webm'))).toBe(WORDS);
+});
+
+it('hears a long sentence to its end', async () => {
+  const heard = await recognise(await say(LONG, '-f', 's16le'), 16_000);
+  expect(heard).toMatch(/with their teacher$/);
+  expect(heard.length).toBeGreaterThan(127);
 });
 
 it('hears nothing in silence', async () => {

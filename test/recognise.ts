@@ -11,15 +11,16 @@ const RECOGNISE = `asr=hmm=${MODEL}/en-us:dict=${MODEL}/cmudict-en-us.dict:lm=${
 export async function recognise(sound: Buffer, rate?: number): Promise<string> {
   const format = rate === undefined ? [] : ['-f', 's16le', '-ar', String(rate), '-ac', '1'];
   // The recogniser gives words only after a silence; it hears 16 kHz mono.
-  const filter = `aresample=16000,aformat=channel_layouts=mono,apad=pad_dur=2,${RECOGNISE},ametadata=mode=print:file=-`;
-  const { stdout } = await execa(
+  const filter = `aresample=16000,aformat=channel_layouts=mono,apad=pad_dur=2,${RECOGNISE},ametadata=mode=print`;
+  // Into the log, because `file=` cuts what it prints after 127 characters.
+  const { stderr } = await execa(
     'ffmpeg',
-    ['-v', 'error', ...format, '-i', 'pipe:0', '-vn', '-af', filter, '-f', 'null', '/dev/null'],
+    ['-v', 'info', '-nostats', '-hide_banner', ...format, '-i', 'pipe:0', '-vn', '-af', filter, '-f', 'null', '/dev/null'],
     {
       input: sound,
     },
   );
-  return [...stdout.matchAll(/^lavfi\.asr\.text=(.*)$/gm)]
+  return [...stderr.matchAll(/^\[Parsed_ametadata\S* @ \w+\] lavfi\.asr\.text=(.*)$/gm)]
     .flatMap(([, words = '']) => words.toLowerCase().split(/\s+/))
     .filter(Boolean)
     .join(' ');
