@@ -7,7 +7,7 @@ import { writePerformanceDoc, writeReliabilityTable } from './document.ts';
 
 /** `npm run bench [name…]`: runs the benchmarks one after the other, prints a table each and keeps the figures in bench/results/. */
 const folder = new URL('.', import.meta.url);
-const SUPPORT = ['bench', 'run', 'document', 'peer', 'stage-alone'];
+const SUPPORT = ['bench', 'run', 'document', 'peer', 'stage-alone', 'stub-server'];
 const known = readdirSync(folder)
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   .map((file) => file.slice(0, -3))

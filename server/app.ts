@@ -8,6 +8,7 @@ import { Tokens } from './auth/tokens.ts';
 import { avatars } from './avatars/catalogue.ts';
 import { IdleLoops } from './avatars/idle-loops.ts';
 import type { Config } from './config.ts';
+import type { Foundation } from './foundation.ts';
 import { createHttp, listen } from './http/server.ts';
 import { demoLlm } from './llm/demo.ts';
 import { Sfu } from './media/sfu.ts';
@@ -32,33 +33,36 @@ export interface App {
 
 const PAGE = fileURLToPath(new URL('../dist/client/', import.meta.url));
 
+/** Adapters that stand in for the configured ones. */
+export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>>;
+
 /** Builds the server out of its parts; the one place that knows which adapter stands behind which port. */
-export async function startApp(config: Config, log: Log): Promise<App> {
+export async function startApp(config: Config, log: Log, given: Adapters = {}): Promise<App> {
   const life = new Lifetime();
   for (const warning of config.warnings) log.warn(warning);
   try {
-    return { url: await start(config, log, life), close: (reason) => life.close(reason) };
+    return { url: await start(config, log, life, given), close: (reason) => life.close(reason) };
   } catch (error) {
     await life.close('could not start');
     throw error;
   }
 }
 
-async function start(config: Config, log: Log, life: Lifetime): Promise<string> {
+async function start(config: Config, log: Log, life: Lifetime, given: Adapters): Promise<string> {
   const clock = systemClock;
   const metrics = createMetrics();
   const [tokens, history, sfu, renderer] = await Promise.all([
     Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
     owned(life, openHistory(config, log)),
     owned(life, Sfu.create({ ...rtcOf(config), log })),
-    owned(life, createRenderer(config, log)),
+    owned(life, given.renderer ? Promise.resolve(given.renderer) : createRenderer(config, log)),
   ]);
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
   const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
   life.defer((reason) => idleLoops.close(reason));
   const limits = createLimits({ create: config.createRateLimit, prompt: config.promptRateLimit }, metrics);
-  const llm = demoLlm({ clock, describe: () => describe(config) });
-  const tts = fliteTts({ log });
+  const llm = given.llm ?? demoLlm({ clock, describe: () => describe(config) });
+  const tts = given.tts ?? fliteTts({ log });
   const foundation = { sfu, renderer, idleLoops, llm, tts, maxViewers: config.maxViewers, clock, log, metrics };
   const sessions = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),

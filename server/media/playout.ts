@@ -7,6 +7,8 @@ import type { Preference } from './start-rule.ts';
 import type { ClauseOnAir, Speech, SpeechReport, StageEvents } from './types.ts';
 
 const MS_PER_SOUND = 20;
+/** What the lead may change from one silent sound to the next, ms: too little to be a jump for a viewer's jitter buffer. */
+const LEAD_STEP = 1;
 
 /** Where playout hands things over, each at its instant, in order. */
 export interface PlayoutSinks {
@@ -23,7 +25,7 @@ export interface PlayoutSinks {
 
 export interface PlayoutOptions {
   readonly clock: Clock;
-  /** How long before its picture a sound is handed over, ms. */
+  /** How long before its picture a sound is handed over at first, ms. */
   readonly leadMs: number;
   readonly metrics: Metrics;
   /** Default: prompt. */
@@ -33,6 +35,7 @@ export interface PlayoutOptions {
 /**
  * The clock of a stage, always on air at 25 fps. Frame n is due at epoch + n × 40 ms and its two halves of sound a lead earlier; both are counted
  * from one anchor on the monotonic clock, so nothing drifts. What an instant holds is decided when its first sound is due.
+ * The lead may be changed: it then moves while there is silence, so that a voice is never hurried, and which sound follows which stays as it is.
  */
 export class Playout {
   state: 'idle' | 'open' | 'closed' = 'idle';
@@ -46,6 +49,8 @@ export class Playout {
   #nextSound = 0;
   #cancelTimer: () => void = () => undefined;
   #airing: Airing | undefined;
+  #leadMs: number;
+  #wantedLeadMs: number;
   readonly #decided = new Map<number, AvFrame>();
   #last: AvFrame | undefined;
   #fadeOut: Int16Array | undefined;
@@ -57,6 +62,13 @@ export class Playout {
     this.#options = options;
     this.#sinks = sinks;
     this.#air = new AirState((event) => sinks.air(event));
+    this.#leadMs = options.leadMs;
+    this.#wantedLeadMs = options.leadMs;
+  }
+
+  /** How long before its picture a sound is handed over now, ms. */
+  get leadMs(): number {
+    return this.#leadMs;
   }
 
   /** The number of the latest released frame. */
@@ -74,10 +86,10 @@ export class Playout {
   }
 
   start(): void {
-    const { clock, leadMs } = this.#options;
+    const { clock } = this.#options;
     this.state = 'open';
-    this.#epoch = clock.now() + leadMs;
-    this.epochMs = clock.wall() + leadMs;
+    this.#epoch = clock.now() + this.#leadMs;
+    this.epochMs = clock.wall() + this.#leadMs;
     this.#arm();
   }
 
@@ -88,6 +100,11 @@ export class Playout {
     if (this.state === 'closed') airing.finish('interrupted');
     else this.#airing = airing;
     return airing.report;
+  }
+
+  /** Lets the voice run `ms` ahead of its picture, step by step in the silence to come. */
+  lead(ms: number): void {
+    this.#wantedLeadMs = ms;
   }
 
   /** Off the air now: the next sound fades out within its 20 ms, the next picture is idle. */
@@ -124,7 +141,7 @@ export class Playout {
   }
 
   #soundDue(sound: number): number {
-    return this.#epoch + sound * MS_PER_SOUND - this.#options.leadMs;
+    return this.#epoch + sound * MS_PER_SOUND - this.#leadMs;
   }
 
   #pictureDue(frame: number): number {
@@ -157,6 +174,7 @@ export class Playout {
     const samples = this.#fadeOut ?? spoken?.sound.subarray(half * TICKS_PER_OPUS_FRAME, (half + 1) * TICKS_PER_OPUS_FRAME);
     this.#fadeOut = undefined;
     this.#sinks.sound(sound * TICKS_PER_OPUS_FRAME, samples);
+    if (!samples) this.#leadMs += Math.max(-LEAD_STEP, Math.min(LEAD_STEP, this.#wantedLeadMs - this.#leadMs));
     if (this.#cutAt === undefined) return;
     this.#options.metrics.bargeInMs.observe(this.#options.clock.now() - this.#cutAt);
     this.#cutAt = undefined;

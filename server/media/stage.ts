@@ -12,10 +12,8 @@ import { Pictures } from './pictures.ts';
 import { Playout } from './playout.ts';
 import type { StageProducers } from './producers.ts';
 import { H264Packetizer, OpusPacketizer } from './rtp.ts';
+import { START_LEAD, Sync } from './sync.ts';
 import type { PacketSink, Speech, SpeechReport, StageEvents } from './types.ts';
-
-/** The voice is handed over so much before its picture, so that both meet at the viewer (docs/adr). */
-export const LEAD_MS = 50;
 
 export interface StageOptions {
   readonly idle: IdleSource;
@@ -29,6 +27,8 @@ export interface StageOptions {
 /** All media of one session: playout, the one encode, and the packets that leave for WebRTC and for whoever subscribes. */
 export class Stage extends EventEmitter<StageEvents> {
   readonly #options: StageOptions;
+  /** Sound and picture as viewers report them; the voice's lead follows. */
+  readonly sync: Sync;
   readonly #life = new Lifetime();
   readonly #playout: Playout;
   readonly #pictures: Pictures;
@@ -56,7 +56,7 @@ export class Stage extends EventEmitter<StageEvents> {
       emit: (packet) => this.#sendVideo(packet),
     });
     this.#playout = new Playout(
-      { clock, metrics, leadMs: LEAD_MS },
+      { clock, metrics, leadMs: START_LEAD },
       {
         sound: (ticks, samples) => this.#sendAudio(ticks, samples),
         picture: (frame, spoken, overdue) => this.#pictures.release(frame, spoken, overdue),
@@ -66,6 +66,12 @@ export class Stage extends EventEmitter<StageEvents> {
         air: (event) => this.emit('air', event),
       },
     );
+    this.sync = new Sync({
+      clock,
+      metrics,
+      leadMs: () => this.#playout.leadMs,
+      lead: (ms) => this.#playout.lead(ms),
+    });
   }
 
   /** On air, idle, from the moment it is returned. */
@@ -74,6 +80,7 @@ export class Stage extends EventEmitter<StageEvents> {
     stage.#life.defer(() => stage.#opus?.close());
     stage.#life.defer(() => stage.#pictures.close());
     stage.#life.defer(() => stage.#playout.close());
+    stage.#life.defer(() => stage.sync.close());
     options.producers.onKeyframeRequest(() => stage.#pictures.requestKeyframe());
     stage.#playout.start();
     return stage;
@@ -133,7 +140,7 @@ export class Stage extends EventEmitter<StageEvents> {
   #sendVideo(packet: Packet): void {
     this.#options.producers.sendVideo(this.#video.packetize(packet.data, packet.ticks));
     this.#fanOut(packet);
-    this.#options.metrics.avOffsetMs.set(this.#handOverDelay(packet.ticks) - LEAD_MS);
+    this.#options.metrics.handOverOffsetMs.set(this.#handOverDelay(packet.ticks));
   }
 
   #sendAudio(ticks: number, samples: Int16Array | undefined): void {

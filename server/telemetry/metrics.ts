@@ -7,8 +7,11 @@ export function createMetrics() {
   const registers = [new Registry()];
   const registry = registers[0] as Registry;
   collectDefaultMetrics({ register: registry });
+  /** Sound minus picture at each stage's middle viewer, ms, by who keeps it. */
+  const reportedOffsets = new Map<object, number>();
   return {
     registry,
+    reportedOffsets,
     turnStageMs: new Histogram({
       name: 'turn_stage_ms',
       help: 'ms from the prompt to each stage of a turn',
@@ -28,7 +31,20 @@ export function createMetrics() {
       registers,
     }),
     playoutStalls: new Counter({ name: 'playout_stalls_total', help: 'times speech ran dry inside a clause', registers }),
-    avOffsetMs: new Gauge({ name: 'av_offset_ms', help: 'sound minus picture as handed over, ms', registers }),
+    avOffsetMs: new Gauge({
+      name: 'av_offset_ms',
+      help: 'sound minus picture as viewers hear and see it, ms: of the middle viewer of the middle stage; NaN while none has said',
+      registers,
+      collect() {
+        const offsets = [...reportedOffsets.values()].sort((a, b) => a - b);
+        this.set(offsets[offsets.length >> 1] ?? Number.NaN);
+      },
+    }),
+    handOverOffsetMs: new Gauge({
+      name: 'hand_over_offset_ms',
+      help: 'sound minus picture as handed over, ms, the lead left out: below zero when pictures are late',
+      registers,
+    }),
     bargeInMs: new Histogram({
       name: 'barge_in_ms',
       help: 'ms from an interrupt to the last sound of the interrupted utterance',

@@ -39,10 +39,14 @@ async function freePort(): Promise<number> {
   }
 }
 
-export async function startServer(env: Record<string, string> = {}): Promise<RunningServer> {
+/** @param program what to run instead of the product, with its arguments; it must log as the product does */
+export async function startServer(
+  env: Record<string, string> = {},
+  program: readonly string[] = ['server/main.ts'],
+): Promise<RunningServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'infinitetalk-rtc-'));
   const rtcPort = Number(env['RTC_PORT'] ?? (await freePort()));
-  const child = execa(process.execPath, ['server/main.ts'], {
+  const child = execa(process.execPath, program, {
     env: { PORT: '0', RTC_PORT: String(rtcPort), RTC_WORKERS: '1', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...env },
     reject: false,
     stdin: 'ignore',
