@@ -108,6 +108,12 @@ export const SessionInfo = z
     viewers: z.object({ webrtc: z.number(), whep: z.number(), hls: z.number() }),
     /** The last turn's stages, ms from the prompt. */
     timings: z.record(z.string(), z.number()),
+    sync: z.object({
+      leadMs: z.number().describe('how long before its picture a sound leaves'),
+      viewers: z.number().describe('WebRTC viewers that report what they hear and see'),
+      offsetMs: z.number().optional().describe('sound minus picture at the middle one of them'),
+      spreadMs: z.number().optional().describe('between the two furthest apart'),
+    }),
   })
   .meta({ id: 'Session' });
 export type SessionInfo = z.infer<typeof SessionInfo>;

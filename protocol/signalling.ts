@@ -77,6 +77,24 @@ export const Rejoin = z.object({
 });
 export type Rejoin = z.infer<typeof Rejoin>;
 
+/** What a WebRTC viewer measured over some seconds; it is a vote on how far the voice leads its picture. */
+const SyncReport = z.strictObject({
+  offsetMs: z
+    .number()
+    .min(-1_000)
+    .max(1_000)
+    .describe('the sound of an instant is heard so much after its picture is seen, output latency included; negative: before'),
+  samples: z.number().int().min(1).max(1_000).describe('pictures it was measured over'),
+});
+
+/** The first picture of an utterance is on this viewer's screen. */
+const PaintedReport = z.strictObject({
+  utteranceId: z.string().max(64),
+  frame: z.number().int().min(0).describe('stage frame number of that picture'),
+  agoMs: z.number().min(-100).max(10_000).describe('how long it has been on the screen when this arrives'),
+});
+export type PaintedReport = z.infer<typeof PaintedReport>;
+
 /** Client → server: request and answer of each event. */
 export const REQUESTS = {
   join: {
@@ -123,7 +141,14 @@ export const REQUESTS = {
     }),
     answer: z.object({}),
   },
-  client_stats: { request: z.strictObject({ stats: z.record(z.string().max(64), z.number()) }), answer: z.object({}) },
+  client_stats: {
+    request: z.strictObject({
+      stats: z.record(z.string().max(64), z.number()),
+      sync: SyncReport.optional(),
+      painted: PaintedReport.optional(),
+    }),
+    answer: z.object({}),
+  },
 } as const satisfies Record<string, { request: z.ZodType; answer: z.ZodType }>;
 
 export type RequestName = keyof typeof REQUESTS;

@@ -1,13 +1,25 @@
 import type { HlsPlayer } from './hls.ts';
 import { Owned } from './owned.ts';
+import { watchPictures } from './picture.ts';
 import { compare, framesDecoded, packetsReceived, read, type Reading, type Stats } from './stats.ts';
+import { SyncMeter, type Offset } from './sync-meter.ts';
 import type { WebRtc } from './webrtc.ts';
+
+/** How often the sound is looked at, ms. Not a multiple of the 20 ms of a packet, so that it is met at each of its moments. */
+const LISTEN_EVERY = 47;
+
+export interface Measured {
+  readonly stats: Stats;
+  /** Where sound and picture could be compared. */
+  readonly sync?: Offset;
+}
 
 /** One try at getting the picture, from its first request to its last frame. */
 export class Attempt {
   readonly owned = new Owned();
   webrtc: WebRtc | undefined;
   hls: HlsPlayer | undefined;
+  readonly #meter = new SyncMeter();
   #reading: Reading | undefined;
 
   /** Whether pictures arrive, seen from the decoder: in a tab nobody looks at no video element tells. */
@@ -22,14 +34,29 @@ export class Attempt {
     return report ? packetsReceived(read(report, performance.now())) : 0;
   }
 
+  /** Follows what comes over WebRTC to the eye and the ear; tells `seen` of each picture. */
+  watch(video: HTMLVideoElement, seen: (rtpTimestamp: number, shownMs: number) => void): void {
+    watchPictures(video, this.owned, (rtpTimestamp, shownMs) => {
+      this.#meter.picture(rtpTimestamp, shownMs);
+      seen(rtpTimestamp, shownMs);
+    });
+    this.owned.every(LISTEN_EVERY, () => {
+      const sound = this.webrtc?.sounding;
+      if (sound) this.#meter.sound(sound.rtpTimestamp, sound.sinceMs);
+    });
+  }
+
   /** What was measured since the last call; undefined at first. */
-  async measure(): Promise<Stats | undefined> {
+  async measure(): Promise<Measured | undefined> {
     const playingMs = this.hls?.playingMs;
-    if (playingMs !== undefined) return { hls_latency_ms: Math.round(Date.now() - playingMs) };
+    if (playingMs !== undefined) return { stats: { hls_latency_ms: Math.round(Date.now() - playingMs) } };
     if (!this.webrtc) return undefined;
     const before = this.#reading;
     this.#reading = read(await this.webrtc.stats(), performance.now());
-    return before && compare(before, this.#reading);
+    if (!before) return undefined;
+    const stats = compare(before, this.#reading);
+    const sync = stats['output_ms'] === undefined ? undefined : this.#meter.take(stats['output_ms']);
+    return sync ? { stats: { ...stats, av_offset_ms: sync.offsetMs }, sync } : { stats };
   }
 
   close(): void {

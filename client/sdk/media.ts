@@ -1,5 +1,5 @@
 import type { AnswerOf } from '#protocol/signalling.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, type Measured } from './attempt.ts';
 import { backoff } from './backoff.ts';
 import { capabilities, thisBrowser } from './capabilities.ts';
 import { Emitter } from './emitter.ts';
@@ -20,13 +20,14 @@ import {
   type TransportChoice,
 } from './plan.ts';
 import type { Signalling } from './signalling.ts';
-import type { Stats } from './stats.ts';
 import { prepareReceiver, WebRtc, type Receiver } from './webrtc.ts';
 
 export type MediaEvents = {
   /** Phase, reason or picture changed. */
   change: [];
   error: [ClientError];
+  /** A picture that came over WebRTC is on the screen: its RTP timestamp, and when, ms of `performance.now()`. */
+  picture: [rtpTimestamp: number, shownMs: number];
   /** The transport that `join` gave is of no more use. */
   unneeded: [];
   /** Another `join` is needed, on whatever connection there is. */
@@ -120,7 +121,7 @@ export class Media extends Emitter<MediaEvents> {
   }
 
   /** What was measured since the last call; undefined without a picture. */
-  async measure(): Promise<Stats | undefined> {
+  async measure(): Promise<Measured | undefined> {
     return this.hasPicture ? this.#attempt?.measure() : undefined;
   }
 
@@ -246,6 +247,7 @@ export class Media extends Emitter<MediaEvents> {
     if (this.#video.srcObject !== this.#stream) this.#video.srcObject = this.#stream;
     this.#replaceShown(attempt);
     onPicture(this.#video, attempt.owned, () => this.#seen(attempt));
+    attempt.watch(this.#video, (rtpTimestamp, shownMs) => this.emit('picture', rtpTimestamp, shownMs));
   }
 
   #replaceShown(attempt: Attempt): void {

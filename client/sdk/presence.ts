@@ -4,6 +4,7 @@ import { asClientError, ClientError, serverError } from './errors.ts';
 import { playlistUrl, stageStatus, type Credentials } from './http.ts';
 import { Media } from './media.ts';
 import { Owned } from './owned.ts';
+import { Painted } from './painted.ts';
 import type { TransportChoice } from './plan.ts';
 import { Reports } from './reports.ts';
 import { Signalling, type SignallingEvents } from './signalling.ts';
@@ -31,6 +32,7 @@ export class Presence extends Emitter<PresenceEvents> {
   readonly reports: Reports;
   readonly #owned = new Owned();
   readonly #subtitles: Subtitles;
+  readonly #painted = new Painted();
   #wasLive = false;
 
   private constructor(server: URL, session: Credentials, choice: TransportChoice) {
@@ -102,6 +104,7 @@ export class Presence extends Emitter<PresenceEvents> {
     // A join without media ends what the server keeps for one that had it; where that fails the server gives it up by itself.
     media.on('unneeded', () => void signalling.request('join', { receive: false }).catch(() => undefined));
     media.on('rejoin', () => signalling.isConnected && this.#join());
+    media.on('picture', (rtpTimestamp, shownMs) => reports.painted(this.#painted.shown(rtpTimestamp, shownMs)));
     this.#owned.every(STATS_EVERY, () => void this.#measure().catch(() => undefined));
   }
 
@@ -135,6 +138,7 @@ export class Presence extends Emitter<PresenceEvents> {
       case 'state':
         return this.#tell(value);
       case 'caption':
+        this.reports.painted(this.#painted.expect(value));
         return this.#subtitles.add(value);
       case 'turn':
         this.#subtitles.ended(value);
@@ -154,9 +158,9 @@ export class Presence extends Emitter<PresenceEvents> {
   }
 
   async #measure(): Promise<void> {
-    const stats = await this.media.measure();
-    if (!stats) return;
-    this.emit('stats', stats);
-    this.reports.stats(stats);
+    const measured = await this.media.measure();
+    if (!measured) return;
+    this.emit('stats', measured.stats);
+    this.reports.stats(measured);
   }
 }

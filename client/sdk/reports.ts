@@ -1,6 +1,7 @@
 import type { RequestInput } from '#protocol/signalling.ts';
+import type { Measured } from './attempt.ts';
+import type { FirstPicture } from './painted.ts';
 import type { Signalling } from './signalling.ts';
-import type { Stats } from './stats.ts';
 
 /** `client_log` lines one client sends at most: a loop of errors must not become a loop of requests. */
 const MAX_LOGS = 50;
@@ -11,6 +12,8 @@ type Line = RequestInput<'client_log'>;
 export class Reports {
   readonly #signalling: Signalling;
   #logs = 0;
+  /** The shortest way there and back so far, ms. */
+  #roundTrip = Number.POSITIVE_INFINITY;
 
   constructor(signalling: Signalling) {
     this.#signalling = signalling;
@@ -22,7 +25,23 @@ export class Reports {
     this.#signalling.request('client_log', { level, message, data }).catch(() => undefined);
   }
 
-  stats(stats: Stats): void {
-    this.#signalling.request('client_stats', { stats }).catch(() => undefined);
+  stats({ stats, sync }: Measured): void {
+    this.#send({ stats, ...(sync ? { sync } : {}) });
+  }
+
+  /** How long ago it was is told as of its arrival: half the way there and back is added. */
+  painted(first: FirstPicture | undefined): void {
+    if (!first) return;
+    const { utteranceId, frame, shownMs } = first;
+    const way = Number.isFinite(this.#roundTrip) ? this.#roundTrip / 2 : 0;
+    this.#send({ stats: {}, painted: { utteranceId, frame, agoMs: performance.now() - shownMs + way } });
+  }
+
+  #send(report: RequestInput<'client_stats'>): void {
+    const sentMs = performance.now();
+    this.#signalling.request('client_stats', report).then(
+      () => (this.#roundTrip = Math.min(this.#roundTrip, performance.now() - sentMs)),
+      () => undefined,
+    );
   }
 }

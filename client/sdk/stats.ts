@@ -5,6 +5,15 @@ export type Stats = Readonly<Record<string, number>>;
 export interface Reading {
   readonly atMs: number;
   readonly streams: Readonly<Record<string, RTCInboundRtpStreamStats>>;
+  readonly output: OutputStats | undefined;
+}
+
+/** https://w3c.github.io/webrtc-stats/#playoutstats-dict*, which TypeScript doesn't know: the way from the jitter buffer to the ear. */
+interface OutputStats {
+  readonly type: string;
+  /** Seconds, summed over all samples. */
+  readonly totalPlayoutDelay?: number;
+  readonly totalSamplesCount?: number;
 }
 
 /** mediasoup's probation stream: not media. */
@@ -12,10 +21,12 @@ const PROBATION_SSRC = 1234;
 
 export function read(report: RTCStatsReport, atMs: number): Reading {
   const streams: Record<string, RTCInboundRtpStreamStats> = {};
-  report.forEach((stats: RTCInboundRtpStreamStats) => {
-    if (stats.type === 'inbound-rtp' && stats.ssrc !== PROBATION_SSRC) streams[stats.kind] = stats;
+  let output: OutputStats | undefined;
+  report.forEach((stats: RTCInboundRtpStreamStats | OutputStats) => {
+    if ('ssrc' in stats && stats.type === 'inbound-rtp' && stats.ssrc !== PROBATION_SSRC) streams[stats.kind] = stats;
+    else if (stats.type === 'media-playout') output = stats;
   });
-  return { atMs, streams };
+  return { atMs, streams, output };
 }
 
 /** Pictures decoded so far: the proof that WebRTC works, also in a tab nobody looks at. */
@@ -45,5 +56,8 @@ export function compare(before: Reading, now: Reading): Stats {
       stats['concealed_percent'] = (100 * grown('concealedSamples')) / Math.max(1, grown('totalSamplesReceived'));
     }
   }
+  const samples = (now.output?.totalSamplesCount ?? 0) - (before.output?.totalSamplesCount ?? 0);
+  const delay = (now.output?.totalPlayoutDelay ?? 0) - (before.output?.totalPlayoutDelay ?? 0);
+  if (samples > 0) stats['output_ms'] = (1_000 * delay) / samples;
   return Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Math.round(value * 100) / 100]));
 }

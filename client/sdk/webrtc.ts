@@ -35,12 +35,14 @@ export interface WebRtcEvents {
 /** The stage as it comes over WebRTC. */
 export class WebRtc {
   readonly stream: MediaStream;
+  readonly #sound: RTCRtpReceiver | undefined;
   readonly #transport: types.Transport;
   readonly #signalling: Signalling;
   readonly #owned: Owned;
 
-  private constructor(stream: MediaStream, transport: types.Transport, signalling: Signalling, owned: Owned) {
-    this.stream = stream;
+  private constructor(consumers: readonly types.Consumer[], transport: types.Transport, signalling: Signalling, owned: Owned) {
+    this.stream = new MediaStream(consumers.map(({ track }) => track));
+    this.#sound = consumers.find(({ kind }) => kind === 'audio')?.rtpReceiver;
     this.#transport = transport;
     this.#signalling = signalling;
     this.#owned = owned;
@@ -68,9 +70,9 @@ export class WebRtc {
       const transport = device.createRecvTransport(joined.transport as unknown as types.TransportOptions);
       owned.defer(() => transport.close());
       watch(transport, signalling, events, owned);
-      const stream = await consume(device, transport, signalling);
+      const consumers = await consume(device, transport, signalling);
       signal.throwIfAborted();
-      return new WebRtc(stream, transport, signalling, owned);
+      return new WebRtc(consumers, transport, signalling, owned);
     } catch (error) {
       owned.close();
       throw error;
@@ -79,6 +81,12 @@ export class WebRtc {
 
   stats(): Promise<RTCStatsReport> {
     return this.#transport.getStats();
+  }
+
+  /** The packet of sound that is being given out: its RTP timestamp, and since when (ms of `performance.now()`), where the browser tells. */
+  get sounding(): { rtpTimestamp: number; sinceMs: number } | undefined {
+    const source = this.#sound?.getSynchronizationSources()[0];
+    return source && { rtpTimestamp: source.rtpTimestamp, sinceMs: source.timestamp - performance.timeOrigin };
   }
 
   /** New credentials for a network that changed, which may have taken the socket along without a word. @throws ClientError */
@@ -109,7 +117,7 @@ function watch(transport: types.Transport, signalling: Signalling, events: WebRt
   });
 }
 
-async function consume(device: Device, transport: types.Transport, signalling: Signalling): Promise<MediaStream> {
+async function consume(device: Device, transport: types.Transport, signalling: Signalling): Promise<types.Consumer[]> {
   const { consumers } = await signalling.request('consume', {
     transportId: transport.id,
     rtpCapabilities: device.recvRtpCapabilities as unknown as RequestInput<'consume'>['rtpCapabilities'],
@@ -119,6 +127,5 @@ async function consume(device: Device, transport: types.Transport, signalling: S
   // Asked for in one go, they become one offer; `resume` goes out beside `connect_transport`, since nothing flows before DTLS is done.
   const received = Promise.all(consumers.map((consumer) => transport.consume(consumer as unknown as types.ConsumerOptions)));
   const resumed = signalling.request('resume', { consumerIds: consumers.map(({ id }) => id) });
-  const [tracks] = await Promise.all([received, resumed]);
-  return new MediaStream(tracks.map(({ track }) => track));
+  return (await Promise.all([received, resumed]))[0];
 }

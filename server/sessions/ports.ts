@@ -3,13 +3,15 @@ import type { Prompt } from '#server/llm/llm.ts';
 import type { Broadcast, BroadcastEvents } from '#server/media/broadcast.ts';
 import type { HlsRendition, RenditionEvents } from '#server/media/hls/rendition.ts';
 import type { Stage } from '#server/media/stage.ts';
+import type { Sync } from '#server/media/sync.ts';
 import type { Speech, StageEvents } from '#server/media/types.ts';
 import type { Viewer } from '#server/media/viewer.ts';
 import type { TurnStage } from '#server/telemetry/timeline.ts';
 import type { KeptSession } from './history.ts';
 
 /** What sessions, signalling and HTTP need of each part of a stage, and no more. */
-export type StagePort = EventEmitter<StageEvents> & Pick<Stage, 'play' | 'cut' | 'drain' | 'status'>;
+export type StagePort = EventEmitter<StageEvents> &
+  Pick<Stage, 'play' | 'cut' | 'drain' | 'status'> & { readonly sync: Pick<Sync, 'report' | 'forget' | 'status'> };
 
 export type ViewerPort = Pick<Viewer, 'transportOptions' | 'connect' | 'consume' | 'resume' | 'restartIce' | 'close'>;
 

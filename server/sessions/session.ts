@@ -181,6 +181,7 @@ export class Session extends EventEmitter<SessionEvents> {
       createdAt: this.createdAt,
       viewers: counts,
       timings: this.#timings,
+      sync: this.parts.stage.sync.status(),
     };
   }
 

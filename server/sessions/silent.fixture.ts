@@ -7,11 +7,14 @@ import type { StageStatus } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { BroadcastEvents } from '#server/media/broadcast.ts';
 import type { RenditionEvents } from '#server/media/hls/rendition.ts';
+import { START_LEAD, Sync } from '#server/media/sync.ts';
 import type { Speech, SpeechReport, StageEvents } from '#server/media/types.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
 import type { HlsPort, SessionParts, StagePort, Talk, Utterance, ViewerPort, ViewersPort, WhepPort } from './ports.ts';
 
 /** A stage without media: it takes frames as the real one does, one every `msPerFrame`, and reports what it was given. */
 export class SilentStage extends EventEmitter<StageEvents> implements StagePort {
+  readonly sync: Sync;
   readonly #clock: Clock;
   readonly #msPerFrame: number;
   #onAir: { readonly stop: AbortController; draining: boolean } | undefined;
@@ -21,6 +24,7 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
     super();
     this.#clock = clock;
     this.#msPerFrame = msPerFrame;
+    this.sync = new Sync({ clock, metrics: createMetrics(), leadMs: () => START_LEAD, lead: () => undefined });
   }
 
   async play(speech: Speech): Promise<SpeechReport> {

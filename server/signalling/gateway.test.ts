@@ -234,6 +234,27 @@ test('a message of 1 MB ends its connection, and only that one', async () => {
   await expect.poll(() => lines.filter((line) => line.includes('socket dropped')).length).toBe(2);
 });
 
+test('who receives over WebRTC has one vote on sound and picture, until it leaves; who does not has none', async () => {
+  const sync = () => session.info().sync;
+  const [viewer, other, hls] = [await connect('viewer'), await connect('viewer'), await connect('viewer')];
+  await viewer.ask('join', { rtpCapabilities: capabilities });
+  await other.ask('join', { rtpCapabilities: capabilities });
+  await hls.ask('join', { receive: false });
+  const report = (offsetMs: unknown, samples: unknown = 100) => ({ stats: {}, sync: { offsetMs, samples } });
+  expect(await hls.ask('client_stats', report(500))).toEqual({ ok: {} });
+  expect(sync()).toEqual({ leadMs: 50, viewers: 0 });
+  for (const hostile of [report(1e9), report(-1_001), report(null), report('40'), report(40, 0), report(40, 1e9)])
+    expect(await viewer.ask('client_stats', hostile)).toMatchObject({ error: { code: 'bad_request' } });
+  expect(sync().viewers).toBe(0);
+  for (const offsetMs of [900, 800, 12]) await viewer.ask('client_stats', report(offsetMs));
+  await other.ask('client_stats', report(-2));
+  expect(sync()).toEqual({ leadMs: 50, viewers: 2, offsetMs: -2, spreadMs: 14 });
+  other.socket.disconnect();
+  await expect.poll(sync).toEqual({ leadMs: 50, viewers: 1, offsetMs: 12, spreadMs: 0 });
+  await viewer.ask('join', { receive: false });
+  await expect.poll(sync).toEqual({ leadMs: 50, viewers: 0 });
+});
+
 test('client_log reaches the log with its session, and has a rate', async () => {
   const { ask } = await connect();
   expect(await ask('client_log', { level: 'warn', message: 'ice failed', data: { attempt: 2 } })).toEqual({ ok: {} });

@@ -41,6 +41,12 @@ export class Peer {
     this.#clock = clock;
     this.#life.defer(session.enter());
     this.#life.defer((reason) => this.#viewer?.close(reason));
+    this.#life.defer(() => session.parts.stage.sync.forget(id));
+  }
+
+  /** Whether it receives media over WebRTC. */
+  get isWatching(): boolean {
+    return this.#viewer !== undefined;
   }
 
   /** Throws AvatarError `conflict` before `join`. */
@@ -70,6 +76,7 @@ export class Peer {
     try {
       await this.#viewer?.close('joined again');
       this.#viewer = undefined;
+      this.session.parts.stage.sync.forget(this.id);
       const viewer = await open();
       this.#viewer = viewer;
       return viewer;

@@ -82,7 +82,8 @@ async function clientLog(peer: Peer, { level, message, data }: RequestOf<'client
   return {};
 }
 
-function clientStats({ log }: Peer, { stats }: RequestOf<'client_stats'>) {
-  log.debug({ client: true, stats }, 'client stats');
+function clientStats({ id, isWatching, log, session }: Peer, { stats, sync, painted }: RequestOf<'client_stats'>) {
+  log.debug({ client: true, stats, sync, painted }, 'client stats');
+  if (sync && isWatching) session.parts.stage.sync.report(id, sync.offsetMs);
   return {};
 }
