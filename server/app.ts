@@ -60,7 +60,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
   const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
   life.defer((reason) => idleLoops.close(reason));
-  const limits = createLimits({ create: config.createRateLimit, prompt: config.promptRateLimit }, metrics);
+  const limits = createLimits(ratesOf(config), metrics, clock);
   const llm = given.llm ?? demoLlm({ clock, describe: () => describe(config) });
   const tts = given.tts ?? fliteTts({ log });
   const foundation = { sfu, renderer, idleLoops, llm, tts, maxViewers: config.maxViewers, clock, log, metrics };
@@ -118,6 +118,14 @@ function createRenderer({ renderer, pattern }: Config, log: Log): Promise<Render
 function rtcOf({ host, rtcWorkers, rtcPort, announcedAddress }: Config): Omit<Parameters<typeof Sfu.create>[0], 'log'> {
   return { workers: rtcWorkers, rtcPort, announcedAddress, listenIp: /^(127\.|localhost)/.test(host) ? '127.0.0.1' : '0.0.0.0' };
 }
+
+const ratesOf = (config: Config): Parameters<typeof createLimits>[0] => ({
+  create: config.createRateLimit,
+  prompt: config.promptRateLimit,
+  request: config.requestRateLimit,
+  connection: config.connectionRateLimit,
+  auth_failure: config.authFailureRateLimit,
+});
 
 const isAnywhere = (host: string): boolean => ['127.0.0.1', '0.0.0.0', '::', '[::]', 'localhost'].includes(host);
 

@@ -52,6 +52,8 @@ test.each([
   ['PUBLIC_URL', 'example.com', 'https://avatar.example.com'],
   ['PUBLIC_URL', 'https://example.com/path', 'without a path'],
   ['ALLOWED_ORIGINS', 'https://a.example, nonsense', 'comma-separated list'],
+  ['TRUST_PROXY', 'true', 'addresses or ranges of your proxies'],
+  ['TRUST_PROXY', '10.0.0.0/99', 'addresses or ranges of your proxies'],
   ['ANNOUNCED_ADDRESS', 'not an address', 'IP address'],
   ['HOST', 'a b', 'IP address'],
   ['LLM', 'gpt', 'must be "demo"'],

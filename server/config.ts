@@ -2,6 +2,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AvatarError } from '#base/errors.ts';
+import { isRange } from './auth/addresses.ts';
 import { strangers } from './settings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -47,6 +48,14 @@ const origins = z
     ),
   );
 
+const ranges = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .refine(
+    (parts) => parts.every(isRange),
+    'must be a comma-separated list of the addresses or ranges of your proxies, such as "127.0.0.1, 10.0.0.0/8"',
+  );
+
 const oneOf = <const Names extends readonly [string, ...string[]]>(...names: Names) =>
   z.enum(names, { error: `must be one of ${names.join(', ')}` });
 
@@ -80,6 +89,7 @@ const Settings = z.object({
   PORT: integer(0, 65_535).default(3_000),
   PUBLIC_URL: origin('an http(s) URL').optional(),
   ALLOWED_ORIGINS: origins.default([]),
+  TRUST_PROXY: ranges.default([]),
   ANNOUNCED_ADDRESS: z
     .string()
     .regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be an IP address or a host name')
@@ -108,6 +118,10 @@ const Settings = z.object({
   TOKEN_TTL: integer(1_000, 2_000_000_000).default(86_400_000),
   CREATE_RATE_LIMIT: integer(1, 1_000_000).default(120),
   PROMPT_RATE_LIMIT: integer(1, 1_000_000).default(120),
+  REQUEST_RATE_LIMIT: integer(1, 1_000_000).default(12_000),
+  CONNECTION_RATE_LIMIT: integer(1, 1_000_000).default(600),
+  AUTH_FAILURE_RATE_LIMIT: integer(1, 1_000_000).default(600),
+  MAX_CONNECTIONS: integer(1, 1_000_000).default(1_000),
 });
 
 export const SETTING_NAMES: readonly string[] = Object.keys(Settings.shape);
@@ -122,6 +136,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Origins besides our own that may use HTTP and socket.io from a browser; `*` = any. */
   readonly allowedOrigins: readonly string[];
+  /** Addresses and ranges of proxies whose X-Forwarded headers are believed; empty = nobody's. */
+  readonly trustProxy: readonly string[];
   readonly announcedAddress: string | undefined;
   /** Worker k listens on rtcPort + k; 0 = any free ports. */
   readonly rtcPort: number;
@@ -145,6 +161,12 @@ export interface Config {
   readonly tokenTtl: number;
   readonly createRateLimit: number;
   readonly promptRateLimit: number;
+  /** HTTP requests, sockets opened and refused tokens: per address. */
+  readonly requestRateLimit: number;
+  readonly connectionRateLimit: number;
+  readonly authFailureRateLimit: number;
+  /** Connections open at once, per address. */
+  readonly maxConnections: number;
   /** One line each for what is set but has no effect; to be logged at start. */
   readonly warnings: readonly string[];
 }
@@ -181,6 +203,7 @@ export function readConfig(env: Env): Config {
     port: read.PORT,
     publicUrl: read.PUBLIC_URL,
     allowedOrigins: read.ALLOWED_ORIGINS,
+    trustProxy: read.TRUST_PROXY,
     announcedAddress: read.ANNOUNCED_ADDRESS,
     rtcPort: read.RTC_PORT,
     rtcWorkers: read.RTC_WORKERS,
@@ -200,6 +223,10 @@ export function readConfig(env: Env): Config {
     tokenTtl: read.TOKEN_TTL,
     createRateLimit: read.CREATE_RATE_LIMIT,
     promptRateLimit: read.PROMPT_RATE_LIMIT,
+    requestRateLimit: read.REQUEST_RATE_LIMIT,
+    connectionRateLimit: read.CONNECTION_RATE_LIMIT,
+    authFailureRateLimit: read.AUTH_FAILURE_RATE_LIMIT,
+    maxConnections: read.MAX_CONNECTIONS,
     warnings: strangers(given, SETTING_NAMES),
   };
 }

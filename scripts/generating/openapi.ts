@@ -15,10 +15,10 @@ export async function describeOpenApi(): Promise<unknown> {
   const open = () => Promise.reject(new Error('nothing is opened for a description'));
   const history = new MemoryHistory();
   const http = await createHttp({
-    config: { publicUrl: undefined, allowedOrigins: [] },
+    config: { publicUrl: undefined, allowedOrigins: [], trustProxy: [], maxConnections: 1 },
     sessions: await SessionRegistry.open({ open, maxSessions: 1, idleTimeout: 1, retention: 1, history, clock, log, metrics }),
     tokens: await Tokens.open({ secret: 'for a description only', dataDir: '', ttl: 1, clock }),
-    limits: createLimits({ create: 1, prompt: 1 }, metrics),
+    limits: createLimits({}, metrics, clock),
     metrics,
     log,
     pageDir: '/nowhere',

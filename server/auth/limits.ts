@@ -1,49 +1,62 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
-
-/** How often something may happen: `points` times in `seconds`, per key. */
-interface Allowance {
-  readonly points: number;
-  readonly seconds: number;
-}
+import { Allowance } from './allowance.ts';
 
 export interface Limits {
   /** Counts one use. Throws AvatarError `rate_limited` with `retryAfterMs` once the allowance of `key` is used up. */
   use(kind: LimitKind, key: string): Promise<void>;
 }
 
-/** `create` per address, `prompt` per session, `event` and `client_log` per socket. */
-export type LimitKind = 'create' | 'prompt' | 'event' | 'client_log';
+/** Uses and seconds; what each is counted per. */
+const USUAL = {
+  /** Any HTTP request, per address. */
+  request: [12_000, 60],
+  /** Sockets opened, per address. */
+  connection: [600, 60],
+  /** Tokens that were refused, per address. */
+  auth_failure: [600, 60],
+  /** Sessions created, per address. */
+  create: [120, 60],
+  /** WHEP offers, per address. */
+  whep: [600, 60],
+  /** Per session. */
+  prompt: [120, 60],
+  /** Tokens issued, per session. */
+  token: [600, 60],
+  /** Events, per socket; who goes on regardless is cut off at the flood. */
+  event: [200, 10],
+  flood: [1_000, 10],
+  /** Per socket. */
+  join: [60, 60],
+  /** Per socket or WHEP viewer. */
+  ice_restart: [60, 60],
+  /** Per socket. */
+  client_log: [120, 60],
+} as const;
 
-/** Rates are per minute. */
-export function createLimits(rates: { create: number; prompt: number }, metrics: Metrics): Limits {
-  const allowances: Record<LimitKind, Allowance> = {
-    create: { points: rates.create, seconds: 60 },
-    prompt: { points: rates.prompt, seconds: 60 },
-    event: { points: 200, seconds: 10 },
-    client_log: { points: 120, seconds: 60 },
+export type LimitKind = keyof typeof USUAL;
+export const LIMIT_KINDS = Object.keys(USUAL) as readonly LimitKind[];
+
+/** `rates`, per minute, replace the usual ones. */
+export function createLimits(rates: Partial<Record<LimitKind, number>>, metrics: Metrics, clock: Clock): Limits {
+  const allowance = (kind: LimitKind): Allowance => {
+    const [points, seconds] = USUAL[kind];
+    const rate = rates[kind];
+    return rate === undefined ? new Allowance(points, seconds, clock) : new Allowance(rate, 60, clock);
   };
-  const limiter = (kind: LimitKind): RateLimiterMemory =>
-    new RateLimiterMemory({ keyPrefix: kind, points: allowances[kind].points, duration: allowances[kind].seconds });
-  const limiters = {
-    create: limiter('create'),
-    prompt: limiter('prompt'),
-    event: limiter('event'),
-    client_log: limiter('client_log'),
-  };
+  const allowances = Object.fromEntries(LIMIT_KINDS.map((kind) => [kind, allowance(kind)])) as Record<LimitKind, Allowance>;
+  // A series that is there from the start can be watched for its first refusal.
+  for (const kind of LIMIT_KINDS) metrics.rateLimited.inc({ kind }, 0);
   return {
     async use(kind, key) {
-      try {
-        await limiters[kind].consume(key);
-      } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes)) throw refusal;
-        metrics.rateLimited.inc();
-        const { points, seconds } = allowances[kind];
-        throw new AvatarError('rate_limited', `At most ${points} of ${kind} in ${seconds} s are allowed; slow down.`, {
-          details: { retryAfterMs: refusal.msBeforeNext },
-        });
-      }
+      const wait = allowances[kind].take(key);
+      if (wait === 0) return;
+      metrics.rateLimited.inc({ kind });
+      const { points, seconds } = allowances[kind];
+      throw new AvatarError('rate_limited', `At most ${points} of ${kind} in ${seconds} s are allowed; slow down.`, {
+        details: { retryAfterMs: Math.ceil(wait) },
+      });
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { asAvatarError, AvatarError, isAbort } from '#base/errors.ts';
 import type { ErrorCode } from '#protocol/errors.ts';
 import { MAX_BODY } from './options.ts';
@@ -21,14 +21,23 @@ export function answerNotFound(request: FastifyRequest, reply: FastifyReply): Fa
 }
 
 /** Bytes that are no HTTP request have no reply object: the answer is written by hand. */
-export function answerGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const line = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const message = tooLarge ? 'The request has too large headers.' : 'This is not an HTTP request.';
-  const body = JSON.stringify(new AvatarError('bad_request', message).toBody());
+  const [line, message] = BY_HAND[error.code ?? ''] ?? ['400 Bad Request', 'This is not an HTTP request.'];
+  writeByHand(socket, line, message);
+}
+
+const BY_HAND: Readonly<Record<string, readonly [line: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The request has too large headers.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request took too long to arrive.'],
+};
+
+/** The last that goes over this connection. */
+export function writeByHand(socket: Duplex, line: string, message: string): void {
+  const body = JSON.stringify(new AvatarError(line.startsWith('429') ? 'rate_limited' : 'bad_request', message).toBody());
   const head = `HTTP/1.1 ${line}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
-  socket.end(`${head}\r\n\r\n${body}`);
+  socket.on('error', () => undefined);
+  socket.end(`${head}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 /** Fastify's own errors by their code, others by their status. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
-import { createLimits } from '#server/auth/limits.ts';
+import { createLimits, LIMIT_KINDS, type LimitKind } from '#server/auth/limits.ts';
 import { Tokens } from '#server/auth/tokens.ts';
 import { MemoryHistory } from '#server/sessions/memory-history.ts';
 import { SessionRegistry } from '#server/sessions/registry.ts';
@@ -20,9 +20,17 @@ export interface Opened {
 
 /** The HTTP interface over silent stages. `msPerFrame` is the pace of their speech. */
 export async function silentHttp(
-  options: Partial<HttpOptions> & { secret?: string; maxSessions?: number; rate?: number; msPerFrame?: number } = {},
+  options: Partial<Omit<HttpOptions, 'config'>> & {
+    config?: Partial<HttpOptions['config']>;
+    secret?: string;
+    maxSessions?: number;
+    /** Of every kind, a minute; `rates` says otherwise for some. */
+    rate?: number;
+    rates?: Partial<Record<LimitKind, number>>;
+    msPerFrame?: number;
+  } = {},
 ) {
-  const { secret, maxSessions = 1_000, rate = 1_000_000, msPerFrame, ...rest } = options;
+  const { secret, maxSessions = 1_000, rate = 1_000_000, rates = {}, msPerFrame, config, ...rest } = options;
   const dataDir = await mkdtemp(join(tmpdir(), 'http-'));
   const metrics = createMetrics();
   const parts: SilentParts[] = [];
@@ -41,9 +49,9 @@ export async function silentHttp(
     metrics,
   });
   const tokens = await Tokens.open({ secret, dataDir, ttl: 60_000, clock: systemClock });
-  const limits = createLimits({ create: rate, prompt: rate }, metrics);
+  const limits = createLimits(Object.fromEntries(LIMIT_KINDS.map((kind) => [kind, rates[kind] ?? rate])), metrics, systemClock);
   const app = await createHttp({
-    config: { publicUrl: undefined, allowedOrigins: [] },
+    config: { publicUrl: undefined, allowedOrigins: [], trustProxy: [], maxConnections: 1_000, ...config },
     sessions,
     tokens,
     limits,

@@ -1,12 +1,15 @@
 import { z } from 'zod';
+import type { Guard } from './guard.ts';
 import { FAILURES, type App, type HttpOptions } from './options.ts';
 
-export function metrics(app: App, { metrics }: HttpOptions): void {
+export function metrics(app: App, { metrics }: HttpOptions, guard: Guard): void {
   app.get(
     '/metrics',
     {
+      onRequest: guard.operator,
       schema: {
         summary: 'Prometheus metrics',
+        description: 'For who asks on this machine itself, and for tokens of role server.',
         tags: ['operations'],
         produces: ['text/plain'],
         response: { 200: z.string(), ...FAILURES },

@@ -8,9 +8,17 @@ import type { Origins } from '#server/auth/origins.ts';
 import type { Tokens } from '#server/auth/tokens.ts';
 import type { SessionRegistry } from '#server/sessions/registry.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { Patience } from './connections.ts';
 
 export interface HttpOptions {
-  readonly config: Origins;
+  readonly config: Origins & {
+    /** Proxies whose X-Forwarded headers are believed. */
+    readonly trustProxy: readonly string[];
+    /** Open at once, per address. */
+    readonly maxConnections: number;
+  };
+  /** How long clients may take; the usual when left out. */
+  readonly patience?: Patience;
   readonly sessions: SessionRegistry;
   readonly tokens: Tokens;
   readonly limits: Limits;

@@ -3,11 +3,15 @@ import Fastify, { LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import { AvatarError } from '#base/errors.ts';
+import { addressKey, trusting } from '#server/auth/addresses.ts';
 import { avatars } from './avatars.ts';
 import { acceptBodies } from './bodies.ts';
+import { limitConnections, PATIENCE } from './connections.ts';
 import { docs } from './docs.ts';
+import { requireDoors } from './doors.ts';
 import { answerError, answerGarbage, answerNotFound } from './errors.ts';
 import { createGuard } from './guard.ts';
+import { headersOf } from './headers.ts';
 import { health } from './health.ts';
 import { hls } from './hls.ts';
 import { interrupt } from './interrupt.ts';
@@ -27,7 +31,7 @@ const TRACE_ID = /^[A-Za-z0-9_.-]{8,64}$/;
 /** The whole HTTP interface, not listening yet. Closing it ends its connections, not the sessions. */
 export async function createHttp(options: HttpOptions): Promise<App> {
   const app = bare(options);
-  await app.register(helmet, HELMET);
+  await app.register(helmet, headersOf(options.config));
   await docs(app);
   const guard = createGuard(options);
   sessions(app, options, guard);
@@ -40,7 +44,7 @@ export async function createHttp(options: HttpOptions): Promise<App> {
   hls(app, options, guard);
   avatars(app, options, guard);
   health(app, options);
-  metrics(app, options);
+  metrics(app, options, guard);
   await page(app, options);
   return app;
 }
@@ -68,12 +72,18 @@ export async function listen(app: App, { host, port }: { host: string; port: num
 }
 
 function bare(options: HttpOptions): App {
+  const { config, limits, patience = PATIENCE } = options;
+  const trusts = trusting(config.trustProxy);
   const app = Fastify({
     loggerInstance: options.log,
     // The URL may hold a token: requests are logged by route instead, with the trace id.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     bodyLimit: MAX_BODY,
     forceCloseConnections: true,
+    trustProxy: config.trustProxy.length > 0 && trusts,
+    requestTimeout: patience.request,
+    connectionTimeout: patience.silence,
+    http: { headersTimeout: patience.headers, connectionsCheckingInterval: Math.min(1_000, patience.headers) },
     genReqId(request) {
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && TRACE_ID.test(given) ? given : randomUUID();
@@ -85,26 +95,15 @@ function bare(options: HttpOptions): App {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
-  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  limitConnections(app.server, config.maxConnections, trusts);
+  requireDoors(app);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+    // What is kept says so itself; the rest may hold tokens, or is old in a moment.
+    void reply.header('cache-control', 'no-store');
+    await limits.use('request', addressKey(request.ip));
+  });
   acceptBodies(app);
   allowOrigins(app, options);
   return app;
 }
-
-const HELMET = {
-  contentSecurityPolicy: {
-    directives: {
-      defaultSrc: ["'self'"],
-      scriptSrc: ["'self'"],
-      styleSrc: ["'self'", "'unsafe-inline'"],
-      imgSrc: ["'self'", 'data:', 'blob:'],
-      connectSrc: ["'self'", 'ws:', 'wss:'],
-      // hls.js plays from a blob and works in a blob worker.
-      mediaSrc: ["'self'", 'blob:'],
-      workerSrc: ["'self'", 'blob:'],
-      frameAncestors: ["'self'"],
-      // Served over plain HTTP too, where this would break every link.
-      upgradeInsecureRequests: null,
-    },
-  },
-};

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CreatedSession, CreateSession, Id, SessionInfo } from '#protocol/http.ts';
+import { addressKey } from '#server/auth/addresses.ts';
 import type { Guard } from './guard.ts';
 import { FAILURES, type App, type HttpOptions } from './options.ts';
 import { urlsOf } from './urls.ts';
@@ -20,7 +21,7 @@ export function sessions(app: App, { sessions, tokens, limits, config }: HttpOpt
       },
     },
     async (request, reply) => {
-      await limits.use('create', request.ip);
+      await limits.use('create', addressKey(request.ip));
       const { id, stored } = await sessions.create(request.body);
       const token = await tokens.issue({ role: 'host', sessionId: id });
       return reply

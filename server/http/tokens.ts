@@ -4,7 +4,7 @@ import { FAILURES, type App, type HttpOptions } from './options.ts';
 import { SessionParams } from './sessions.ts';
 import { urlsOf } from './urls.ts';
 
-export function tokens(app: App, { tokens, config }: HttpOptions, guard: Guard): void {
+export function tokens(app: App, { tokens, limits, config }: HttpOptions, guard: Guard): void {
   app.post(
     '/v1/sessions/:id/tokens',
     {
@@ -20,6 +20,7 @@ export function tokens(app: App, { tokens, config }: HttpOptions, guard: Guard):
     },
     async (request, reply) => {
       const { id } = request.params;
+      await limits.use('token', id);
       const token = await tokens.issue({ role: request.body.role, sessionId: id });
       return reply.status(201).send({ token, urls: urlsOf(request, config.publicUrl, id, token) });
     },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Id } from '#protocol/http.ts';
+import { addressKey } from '#server/auth/addresses.ts';
 import type { Guard } from './guard.ts';
 import { FAILURES, type App, type HttpOptions } from './options.ts';
 import { SessionParams } from './sessions.ts';
@@ -9,7 +10,7 @@ const Sdp = z.string().min(1, 'must not be empty');
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 
 /** WHEP (draft-ietf-wish-whep): any player may watch. */
-export function whep(app: App, { sessions }: HttpOptions, guard: Guard): void {
+export function whep(app: App, { sessions, limits }: HttpOptions, guard: Guard): void {
   app.post(
     '/v1/sessions/:id/whep',
     {
@@ -27,6 +28,7 @@ export function whep(app: App, { sessions }: HttpOptions, guard: Guard): void {
       },
     },
     async (request, reply) => {
+      await limits.use('whep', addressKey(request.ip));
       const session = await sessions.get(request.params.id);
       const { id, etag, answer } = await session.parts.whep.offer(request.body);
       session.tick();
@@ -54,6 +56,7 @@ export function whep(app: App, { sessions }: HttpOptions, guard: Guard): void {
     },
     async (request, reply) => {
       const { id, viewer } = request.params;
+      if (request.headers['if-match'] === '*') await limits.use('ice_restart', viewer);
       const { parts } = await sessions.get(id);
       const { etag, fragment } = await parts.whep.patch(viewer, request.body, request.headers['if-match']);
       void reply.header('etag', etag);

@@ -48,8 +48,14 @@ beforeEach(async () => {
   });
   session = await sessions.create({});
   server = createServer();
-  const limits = createLimits({ create: 10, prompt: 10_000 }, metrics);
-  const config = { publicUrl: undefined, allowedOrigins: ['https://app.example'], maxViewers: 3 };
+  const limits = createLimits({ prompt: 10_000 }, metrics, systemClock);
+  const config = {
+    publicUrl: undefined,
+    allowedOrigins: ['https://app.example'],
+    maxViewers: 3,
+    maxConnections: 1_000,
+    trustProxy: [],
+  };
   signalling = attachSignalling(server, { config, sessions, tokens, limits, metrics, clock: systemClock, log });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });

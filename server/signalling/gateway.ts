@@ -1,26 +1,16 @@
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import { Server, type Socket } from 'socket.io';
 import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
-import type { Role } from '#protocol/http.ts';
-import type { Limits } from '#server/auth/limits.ts';
-import { isAllowedOrigin, type Origins } from '#server/auth/origins.ts';
-import type { Tokens } from '#server/auth/tokens.ts';
-import type { SessionRegistry } from '#server/sessions/registry.ts';
-import type { Session } from '#server/sessions/session.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import { Admission, type AdmissionOptions, type Entry } from './admission.ts';
 import { Peer } from './peer.ts';
 import { RecoveryAdapter } from './recovery.ts';
 import { RECOVERY_WINDOW, Seat } from './seat.ts';
 
-export interface SignallingOptions {
-  /** `maxViewers`: most sockets per session. */
-  readonly config: Origins & { readonly maxViewers: number };
-  readonly sessions: SessionRegistry;
-  readonly tokens: Tokens;
-  readonly limits: Limits;
+export interface SignallingOptions extends AdmissionOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -37,15 +27,11 @@ interface Hall {
   readonly adapter: RecoveryAdapter;
 }
 
-interface Entry {
-  readonly session: Session;
-  readonly role: Role;
-}
-
 /** socket.io on the HTTP server's own port. Closing it disconnects every client and leaves the HTTP server open. */
 export function attachSignalling(server: HttpServer, options: SignallingOptions): { close(reason: string): Promise<void> } {
   const { config, log } = options;
   const life = new Lifetime();
+  const admission = new Admission(options);
   const io = new Server(server, {
     maxHttpBufferSize: MAX_MESSAGE,
     connectTimeout: TOKEN_DEADLINE,
@@ -54,14 +40,15 @@ export function attachSignalling(server: HttpServer, options: SignallingOptions)
     adapter: RecoveryAdapter,
     // Who comes back is asked for its token and its session again.
     connectionStateRecovery: { maxDisconnectionDuration: RECOVERY_WINDOW, skipMiddlewares: false },
-    allowRequest: (request, decide) => decide(null, isAllowed(request, config)),
+    allowRequest: (request, decide) => decide(null, admission.mayConnect(request)),
   });
+  admission.guard(io.engine);
   const entries = new WeakMap<Socket, Entry>();
   const seats = new Map<string, Seat>();
   const { adapter } = io.sockets;
   if (!(adapter instanceof RecoveryAdapter)) throw new AvatarError('internal', 'socket.io took another adapter.');
   io.use((socket, next) => {
-    admit(socket, options).then(
+    admission.admit(socket).then(
       (entry) => {
         entries.set(socket, entry);
         next();
@@ -82,26 +69,10 @@ export function attachSignalling(server: HttpServer, options: SignallingOptions)
   return { close: (reason) => life.close(reason) };
 }
 
-/** Whom the token speaks for. Throws AvatarError `unauthorized`, `forbidden`, `session_not_found`, `session_closed`, `too_many_viewers`. */
-async function admit(socket: Socket, { tokens, sessions, config }: SignallingOptions): Promise<Entry> {
-  const { token } = socket.handshake.auth as { token?: unknown };
-  if (typeof token !== 'string') throw new AvatarError('unauthorized', 'A token is needed: connect with auth: {token}.');
-  const claims = await tokens.verify(token);
-  if (claims.role === 'server') throw new AvatarError('forbidden', 'A socket needs a token of a session, role host or viewer.');
-  const session = await sessions.get(claims.sessionId);
-  if (session.listenerCount('event') >= config.maxViewers) {
-    throw new AvatarError(
-      'too_many_viewers',
-      `This session has its most connections, ${config.maxViewers}; try again when one has left.`,
-    );
-  }
-  return { session, role: claims.role };
-}
-
 function refusal(thrown: unknown, log: Log): Error {
-  const { code, message } = asAvatarError(thrown);
+  const { code, message, details } = asAvatarError(thrown);
   if (code === 'internal') log.error({ err: thrown }, 'connection failed');
-  return Object.assign(new Error(message), { data: { code, message } });
+  return Object.assign(new Error(message), { data: { code, message, ...(details ? { details } : {}) } });
 }
 
 /** A client takes a seat, or takes up the one it had. */
@@ -122,9 +93,4 @@ function welcome(socket: Socket, { session, role }: Entry, { seats, adapter }: H
   };
   seats.set(socket.id, Seat.take(socket, peer, options, left));
   log.info('socket connected');
-}
-
-/** Browsers name the page's origin; WebSocket has no CORS, so a foreign page is refused here. */
-function isAllowed({ headers: { origin, host = '' } }: IncomingMessage, config: Origins): boolean {
-  return origin === undefined || isAllowedOrigin(origin, host, config);
 }

@@ -32,8 +32,8 @@ async function setUp() {
   });
   const session = await sessions.create({});
   const server = createServer();
-  const limits = createLimits({ create: 10, prompt: 10_000 }, metrics);
-  const config = { publicUrl: undefined, allowedOrigins: [], maxViewers: 2 };
+  const limits = createLimits({ prompt: 10_000 }, metrics, clock);
+  const config = { publicUrl: undefined, allowedOrigins: [], maxViewers: 2, maxConnections: 1_000, trustProxy: [] };
   const signalling = attachSignalling(server, { config, sessions, tokens, limits, metrics, clock, log: silentLog });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const network = await TcpProxy.open(`http://127.0.0.1:${String((server.address() as AddressInfo).port)}`);

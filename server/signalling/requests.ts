@@ -25,6 +25,7 @@ export const HOST_ONLY: readonly RequestName[] = ['prompt', 'control'];
 
 async function join(peer: Peer, { receive }: RequestOf<'join'>): Promise<AnswerOf<'join'>> {
   const { session, role } = peer;
+  await peer.limits.use('join', peer.id);
   const { avatar, stage, viewers } = session.parts;
   const viewer = receive ? await peer.join() : await peer.joinWithoutMedia();
   const { fps, size, epochMs } = stage.status();
@@ -56,6 +57,7 @@ async function resume(peer: Peer, { consumerIds }: RequestOf<'resume'>) {
 }
 
 async function restartIce(peer: Peer, { transportId }: RequestOf<'restart_ice'>): Promise<AnswerOf<'restart_ice'>> {
+  await peer.limits.use('ice_restart', peer.id);
   return { iceParameters: { ...(await peer.viewer.restartIce(transportId)) } };
 }
 

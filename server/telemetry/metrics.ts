@@ -107,7 +107,12 @@ export function createMetrics() {
       labelNames: ['kind'],
       registers,
     }),
-    rateLimited: new Counter({ name: 'rate_limited_total', help: 'requests refused by a limit', registers }),
+    rateLimited: new Counter({
+      name: 'rate_limited_total',
+      help: 'requests and events refused by a rate limit',
+      labelNames: ['kind'],
+      registers,
+    }),
   };
 }
 
