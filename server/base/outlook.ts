@@ -1,7 +1,7 @@
 import { TICKS_PER_FRAME, TICKS_PER_MS } from './media.ts';
 import { CAUTION, Pace } from './pace.ts';
 
-/** A window that takes longer than expected is expected to take this much longer than it has taken. */
+/** A window that takes longer than cautiously expected is expected to take this much longer than it has taken. */
 const OVERRUN = 1.1;
 
 interface Span {
@@ -98,17 +98,17 @@ export class Outlook {
   /**
    * The earliest instant, ms, at which speech from `from` to `to` may start so that each of its pictures is drawn when it is due, if the
    * renderer keeps its pace: no picture k of them is expected later than k × 40 ms after it. In the past when all are drawn.
+   * `to` may lie beyond what is known: the voice up to there is taken to come in time.
    */
   safeStart(from: number, to: number, now: number): number {
     let safe = Number.NEGATIVE_INFINITY;
     let free = now;
     let variance = 0;
-    for (const window of this.#windows) {
-      if (window.start >= to) break;
+    const lag = this.#lag();
+    for (const window of this.#windowsUntil(to)) {
       if (window.end <= this.drawn) continue;
-      const { since, done, lag } = this.#expected(window, free, now);
-      // What has passed of a window is no longer uncertain.
-      variance += (Math.max(0, done - Math.max(since, now)) * this.pace.spread) ** 2;
+      const { since, done } = this.#expected(window, free, now);
+      variance += ((done - since) * this.pace.spread) ** 2;
       free = done;
       if (window.end <= from) continue;
       for (const at of [Math.max(window.start, this.drawn), window.end - TICKS_PER_FRAME]) {
@@ -120,15 +120,30 @@ export class Outlook {
     return safe;
   }
 
-  /** When a window is likely to be begun and done, and how its pictures come. */
-  #expected({ start, end }: Span, free: number, now: number): { since: number; done: number; lag: number } {
+  /** How pictures come: as they do now, if a window being drawn shows it. */
+  #lag(): number {
+    const rendering = this.#rendering;
+    if (!rendering || rendering.came.length === 0) return this.pace.lag;
+    return lagOf(rendering, this.pace.expect((rendering.end - rendering.start) / TICKS_PER_FRAME));
+  }
+
+  *#windowsUntil(to: number): Generator<Span> {
+    for (const window of this.#windows) {
+      if (window.start >= to) return;
+      yield window;
+    }
+    const length = this.pace.windowFrames * TICKS_PER_FRAME;
+    for (let start = this.known; start < to; start += length) yield { start, end: Math.min(start + length, to) };
+  }
+
+  /** When a window is likely to be begun and done. */
+  #expected({ start, end }: Span, free: number, now: number): { since: number; done: number } {
     const takes = this.pace.expect((end - start) / TICKS_PER_FRAME);
     const rendering = this.#rendering;
-    if (rendering?.start !== start) return { since: free, done: free + takes, lag: this.pace.lag };
-    const { since, came } = rendering;
-    const taken = now - since;
-    const done = since + (taken > takes ? OVERRUN * taken : takes);
-    return { since, done, lag: came.length > 0 ? lagOf(rendering, done - since) : this.pace.lag };
+    if (rendering?.start !== start) return { since: free, done: free + takes };
+    const taken = now - rendering.since;
+    const atMost = takes * (1 + CAUTION * this.pace.spread);
+    return { since: rendering.since, done: rendering.since + (taken > atMost ? OVERRUN * taken : takes) };
   }
 }
 

@@ -1,9 +1,11 @@
 import { MS_PER_FRAME } from './media.ts';
 
-/** Windows that tell how quick a renderer is; what was before them doesn't count. */
-const REMEMBERED = 10;
-/** From so many windows on, the quickest and the slowest of them don't count. */
+/** Whole windows, and shorter ones, that tell how quick a renderer is; what was before them doesn't count. */
+const REMEMBERED = { whole: 10, short: 4 };
+/** From so many windows on, the quickest of them doesn't count. */
 const ENOUGH = 5;
+/** A window that took more than so many times what is usual counts as that. */
+const OUTLIER = 2.5;
 /** Windows after which the renderer's own figure doesn't count any more. */
 const OWN_FIGURE_FOR = 3;
 /** How far above the mean a time is taken to be, in standard deviations (docs/adr). */
@@ -24,6 +26,8 @@ export class Pace {
    * 0 = evenly, 1 = all at its end.
    */
   lag = 1;
+  /** Frames of a whole window. */
+  readonly windowFrames: number;
   readonly #own: Timing;
   readonly #seen: Timing[] = [];
   readonly #lags: number[] = [];
@@ -33,7 +37,8 @@ export class Pace {
   #spread = 0;
 
   /** What the renderer itself says, in seconds for a second of pictures, counts until windows were seen. */
-  constructor(expectedRtf: number, windowFrames = 25) {
+  constructor(expectedRtf: number, windowFrames = 39) {
+    this.windowFrames = windowFrames;
     this.#own = { frames: windowFrames, ms: expectedRtf * windowFrames * MS_PER_FRAME };
     this.#learn();
   }
@@ -45,7 +50,7 @@ export class Pace {
 
   /** Seconds to draw one second of pictures in whole windows, cautiously. */
   get rtf(): number {
-    const frames = Math.max(...this.#timings.map((timing) => timing.frames));
+    const frames = this.windowFrames;
     return (this.expect(frames) * (1 + CAUTION * this.#spread)) / (frames * MS_PER_FRAME);
   }
 
@@ -63,7 +68,11 @@ export class Pace {
   /** A window of so many frames took the renderer `ms`. */
   measure(frames: number, ms: number, lag = 1): void {
     this.#seen.push({ frames, ms });
-    if (this.#seen.length > REMEMBERED) this.#seen.shift();
+    const isWhole = (timing: Timing): boolean => timing.frames >= this.windowFrames;
+    const alike = this.#seen.filter((timing) => isWhole(timing) === frames >= this.windowFrames);
+    const oldest = alike[0];
+    if (oldest && alike.length > (isWhole(oldest) ? REMEMBERED.whole : REMEMBERED.short))
+      this.#seen.splice(this.#seen.indexOf(oldest), 1);
     this.#lags.push(lag);
     if (this.#lags.length > OWN_FIGURE_FOR) this.#lags.shift();
     this.lag = Math.max(...this.#lags);
@@ -78,11 +87,11 @@ export class Pace {
     const timings = this.#timings;
     this.#cost = costPerWindow(timings);
     const factors = timings.map(({ frames, ms }) => ms / Math.max(costOf(this.#cost, frames), Number.EPSILON));
-    const sorted = factors.toSorted((a, b) => a - b);
-    const usual = sorted.length >= ENOUGH ? sorted.slice(1, -1) : sorted;
-    const mean = usual.reduce((sum, factor) => sum + factor, 0) / usual.length;
-    this.#spread =
-      Math.sqrt(usual.reduce((sum, factor) => sum + (factor - mean) ** 2, 0) / usual.length) / Math.max(mean, Number.EPSILON);
+    const capped = factors.map((factor) => Math.min(factor, OUTLIER * median(factors))).toSorted((a, b) => a - b);
+    const counted = capped.length >= ENOUGH ? capped.slice(1) : capped;
+    const mean = counted.reduce((sum, factor) => sum + factor, 0) / counted.length;
+    const squares = counted.reduce((sum, factor) => sum + (factor - mean) ** 2, 0);
+    this.#spread = Math.sqrt(squares / Math.max(1, counted.length - 1)) / Math.max(mean, Number.EPSILON);
     // One slow window says little; two in a row are believed at once.
     this.#factor = Math.max(mean, this.#seen.length > 0 ? Math.min(...factors.slice(-Math.min(2, this.#seen.length))) : 0);
   }

@@ -8,8 +8,8 @@ export type Preference = 'prompt' | 'smooth';
 const HEAD_START = 2 * TICKS_PER_FRAME;
 /** Voice that must be known when a clause is still being synthesised. */
 const VOICE_HEAD_START = 8 * TICKS_PER_FRAME;
-/** A renderer this close to real time gets the treatment of a slow one: where a clause ends must be known before it starts. */
-const FAST_RTF = 0.9;
+/** While it isn't known where a clause ends, it is taken to go on for so long: a slow renderer then waits to know. */
+const LONG_CLAUSE = 500 * TICKS_PER_FRAME;
 /** For an utterance without pauses a listener waits so long, ms, and no longer. */
 const SMOOTH_PATIENCE = 30_000;
 
@@ -30,11 +30,15 @@ export function waitBeforeUtterance(outlook: Outlook, now: number, heardFor: num
 }
 
 function waitFor(outlook: Outlook, from: number, end: number | undefined, now: number): number | undefined {
-  const to = end ?? outlook.known;
-  if (to <= from) return undefined;
+  const known = end ?? outlook.known;
+  if (known <= from) return undefined;
   // Nothing more will be drawn before something is taken.
   if (outlook.held) return 0;
-  if (end === undefined && !outlook.ended && (outlook.rtf > FAST_RTF || to - from < VOICE_HEAD_START)) return undefined;
+  const isOpen = end === undefined && !outlook.ended;
+  if (isOpen && known - from < VOICE_HEAD_START) return undefined;
+  const to = isOpen ? Math.max(known, from + LONG_CLAUSE) : known;
   const wait = Math.max(0, outlook.safeStart(from, to, now) - now);
-  return outlook.drawn - from >= Math.min(to - from, HEAD_START) ? wait : Math.max(wait, 1);
+  const isBegun = outlook.drawn - from >= Math.min(known - from, HEAD_START);
+  if (isBegun) return isOpen && wait > 0 ? undefined : wait;
+  return isOpen ? undefined : Math.max(wait, 1);
 }
