@@ -1,3 +1,5 @@
+import type { Spend } from '#base/usage.ts';
+
 /** One conversation so far, oldest first, ending with the user's message. */
 export interface Prompt {
   readonly system: string;
@@ -6,8 +8,11 @@ export interface Prompt {
   readonly language: string;
 }
 
-/** A language model. Streams its reply in pieces of any size; aborting `signal` ends the stream quietly and frees the provider's connection. */
+/**
+ * A language model. Streams its reply in pieces of any size; aborting `signal` ends the stream quietly and frees the provider's connection.
+ * One that costs something tells `spend` what was used.
+ */
 export interface Llm {
   readonly name: string;
-  complete(prompt: Prompt, signal: AbortSignal): AsyncIterable<string>;
+  complete(prompt: Prompt, signal: AbortSignal, spend?: Spend): AsyncIterable<string>;
 }
