@@ -56,7 +56,7 @@ export interface Status {
   readonly retryAfter: number | undefined;
 }
 
-const QUOTA = /insufficient_quota|quota_exceeded|billing|payment/i;
+const QUOTA = /insufficient_quota|quota_exceeded|billing|payment|subscription|paid_plan|free_user|not_allowed/i;
 
 export function failureOfStatus({ status, detail, retryAfter }: Status): Failure {
   const because = `it answered ${status}${detail ? ` (${detail})` : ''}`;

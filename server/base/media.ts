@@ -27,6 +27,13 @@ export interface Clause {
   readonly text: string;
 }
 
+/** A character of a clause's text as its voice was given it, and when it is heard: from `start` to `end`, in samples from the clause's beginning. */
+export interface Character {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Raw mono sound, signed 16 bit. `start` is the position of the first sample within its clause, in samples at `rate`. */
 export interface PcmChunk {
   readonly samples: Int16Array;
@@ -36,6 +43,8 @@ export interface PcmChunk {
   readonly clause: Clause;
   /** True on the last chunk of its clause (whose `samples` may be empty). */
   readonly endOfClause: boolean;
+  /** Those that became known with this chunk, in order; only from voices that tell. They may be heard in a later one. */
+  readonly characters?: readonly Character[] | undefined;
 }
 
 /**

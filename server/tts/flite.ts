@@ -2,11 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AvatarError } from '#base/errors.ts';
-import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
-import type { Clause, PcmChunk } from '#base/media.ts';
 import { pronounce } from './flite-child.ts';
 import { endsSentence, isSayable, plain } from './flite-text.ts';
+import { oneAhead, type Piece } from './one-ahead.ts';
 import { withPauses } from './pauses.ts';
 import type { Tts } from './tts.ts';
 
@@ -27,9 +26,6 @@ interface Options {
   readonly log: Log;
 }
 
-/** Says one clause: its samples, without the closing chunk. */
-type Say = (clause: Clause) => AsyncIterable<Int16Array> | Iterable<Int16Array>;
-
 /**
  * The embedded offline English voice: CMU Flite inside ffmpeg, a child per clause, at most two at a time (the clause being read and the next).
  * Yields mono s16 at 16 kHz. Voices: slt (default), kal, awb, rms, kal16.
@@ -42,11 +38,10 @@ export function fliteTts({ ffmpeg = 'ffmpeg', log }: Options): Tts {
     async *synthesize(clauses, { voice = DEFAULT_VOICE }, signal) {
       const hush = VOICES[voice];
       if (hush === undefined) throw unknownVoice(voice);
-      const life = new Lifetime();
-      try {
+      yield* oneAhead(clauses, { rate: RATE, signal }, async (life) => {
         const folder = await mkdtemp(join(tmpdir(), 'flite-'));
         life.defer(() => rm(folder, { recursive: true, force: true }));
-        const say: Say = ({ index, text }) => {
+        return ({ index, text }) => {
           const words = plain(text);
           if (!isSayable(words)) {
             if (/[\p{L}\p{N}]/u.test(text)) log.warn({ clause: index }, 'flite speaks only Latin letters; a clause stays silent');
@@ -54,62 +49,15 @@ export function fliteTts({ ffmpeg = 'ffmpeg', log }: Options): Tts {
           }
           const sound = pronounce(words, `${String(index)}.txt`, { ffmpeg, voice, rate: RATE, folder }, life);
           const after = endsSentence(words) ? AFTER_SENTENCE : AFTER_CLAUSE;
-          return withPauses(sound, { hush, before: BEFORE * SAMPLES_PER_MS, after: after * SAMPLES_PER_MS });
+          return pieces(withPauses(sound, { hush, before: BEFORE * SAMPLES_PER_MS, after: after * SAMPLES_PER_MS }));
         };
-        yield* oneAhead(clauses, say, life, signal);
-      } catch (error) {
-        if (!signal.aborted) throw error;
-      } finally {
-        await life.close('no more to say');
-      }
+      });
     },
   };
 }
 
-/** The chunks of each clause in order; the next clause is begun while one is being read. Ends at once when `signal` aborts. */
-async function* oneAhead(
-  clauses: AsyncIterable<Clause>,
-  say: Say,
-  life: Lifetime,
-  signal: AbortSignal,
-): AsyncGenerator<PcmChunk, void> {
-  const source = clauses[Symbol.asyncIterator]();
-  // Not awaited: a source that is waiting for its own next clause would hold up the end.
-  life.defer(() => void Promise.resolve(source.return?.()).catch(() => undefined));
-  const stopped = stop(life, signal);
-  const begin = async (): Promise<{ clause: Clause; sound: ReturnType<Say> } | undefined> => {
-    const item = await source.next();
-    if (item.done || life.state !== 'open') return undefined;
-    return { clause: item.value, sound: say(item.value) };
-  };
-  for (let next = begin(); ;) {
-    const spoken = await Promise.race([next, stopped]);
-    if (!spoken) return;
-    next = begin();
-    // It is awaited only after this clause.
-    next.catch(() => undefined);
-    let start = 0;
-    for await (const samples of spoken.sound) {
-      yield { samples, rate: RATE, start, clause: spoken.clause, endOfClause: false };
-      start += samples.length;
-    }
-    if (life.state !== 'open') return;
-    yield { samples: new Int16Array(0), rate: RATE, start, clause: spoken.clause, endOfClause: true };
-  }
-}
-
-/** Closes `life` when `signal` aborts, and resolves then. */
-function stop(life: Lifetime, signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    const abort = (): void => {
-      resolve(undefined);
-      // Whoever closes it last hears of errors.
-      life.close('aborted').catch(() => undefined);
-    };
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
-    life.defer(() => signal.removeEventListener('abort', abort));
-  });
+async function* pieces(sound: AsyncIterable<Int16Array>): AsyncGenerator<Piece, void, undefined> {
+  for await (const samples of sound) yield { samples };
 }
 
 function unknownVoice(voice: string): AvatarError {

@@ -91,6 +91,9 @@ export interface Pace {
 /** Sends `pieces` one by one. */
 export async function send(response: ServerResponse, pieces: Iterable<string | Uint8Array>, pace: Pace = {}): Promise<void> {
   let sent = 0;
+  response.flushHeaders();
+  // Headers and nothing else shall have come.
+  if (pace.cutAfter === 0) await wait(20);
   for (const piece of pieces) {
     if (sent === pace.cutAfter) return void response.destroy();
     if (sent === pace.stuckAfter) return;
