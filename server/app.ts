@@ -10,9 +10,9 @@ import { IdleLoops } from './avatars/idle-loops.ts';
 import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import { createHttp, listen } from './http/server.ts';
-import { demoLlm } from './llm/demo.ts';
 import { Sfu } from './media/sfu.ts';
 import { openSession } from './open-session.ts';
+import { createLlm, createTts } from './providers.ts';
 import { patternRenderer } from './render/pattern.ts';
 import { portraitRenderer } from './render/portrait.ts';
 import type { Renderer } from './render/renderer.ts';
@@ -61,8 +61,11 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
   life.defer((reason) => idleLoops.close(reason));
   const limits = createLimits(ratesOf(config), metrics, clock);
-  const llm = given.llm ?? demoLlm({ clock, describe: () => describe(config) });
-  const tts = given.tts ?? fliteTts({ log });
+  const flite = fliteTts({ log });
+  const [llm, tts] = await Promise.all([
+    given.llm ?? createLlm(config, { clock, log, metrics }),
+    given.tts ?? createTts(config, flite, { clock, log, metrics }),
+  ]);
   const foundation = { sfu, renderer, idleLoops, llm, tts, maxViewers: config.maxViewers, clock, log, metrics };
   const sessions = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
@@ -82,7 +85,8 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     metrics,
     log,
     pageDir: PAGE,
-    avatars: () => avatars().map(({ id, name, voice }) => ({ id, name, voice, renderer: renderer.name })),
+    avatars: () =>
+      avatars().map(({ id, name, voice }) => ({ id, name, renderer: renderer.name, ...(tts === flite ? { voice } : {}) })),
     ready: () => (sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
   });
   life.defer(() => http.close());
@@ -128,9 +132,3 @@ const ratesOf = (config: Config): Parameters<typeof createLimits>[0] => ({
 });
 
 const isAnywhere = (host: string): boolean => ['127.0.0.1', '0.0.0.0', '::', '[::]', 'localhost'].includes(host);
-
-/** One spoken sentence on what is configured. */
-function describe({ renderer }: Config): string {
-  const face = renderer === 'pattern' ? 'the test card' : 'a face drawn on the processor';
-  return `Right now I use the built-in demo answers, the built-in flite voice, and ${face}.`;
-}

@@ -56,7 +56,10 @@ test.each([
   ['TRUST_PROXY', '10.0.0.0/99', 'addresses or ranges of your proxies'],
   ['ANNOUNCED_ADDRESS', 'not an address', 'IP address'],
   ['HOST', 'a b', 'IP address'],
-  ['LLM', 'gpt', 'must be "demo"'],
+  ['LLM', 'gpt', 'openai, demo'],
+  ['TTS', 'espeak', 'elevenlabs, openai, flite'],
+  ['LLM_PRICE', '3', 'in and out'],
+  ['ELEVENLABS_VOICE_ID', '../x', 'letters'],
   ['RENDERER', 'gpu', 'portrait, pattern'],
   ['PATTERN_DROP', '1.5', 'from 0 to 1'],
   ['PATTERN_RTF', 'NaN', 'a number'],
@@ -71,17 +74,43 @@ test.each([
 });
 
 test('what comes later is refused when chosen, and reported when merely set', () => {
-  expect(complaintOf({ LLM: 'openai', OPENAI_API_KEY: 'sk-hush' })).toMatch(/LLM is not available yet/);
-  expect(complaintOf({ TTS: 'elevenlabs' })).toMatch(/TTS is not available yet.*flite/);
+  expect(complaintOf({ STT: 'openai', OPENAI_API_KEY: 'sk-hush' })).toMatch(/STT is not available yet.*pocketsphinx/);
   expect(complaintOf({ RENDERER: 'remote' })).toMatch(/RENDERER needs GPU render workers/);
-  const config = readConfig({
-    OPENAI_API_KEY: 'sk-hush',
-    REDIS_URL: 'redis://:hush@x',
-    S3_BUCKET: 'b',
-  });
-  expect(config).toMatchObject({ llm: 'demo', tts: 'flite' });
-  expect(config.warnings).toHaveLength(3);
+  const config = readConfig({ REDIS_URL: 'redis://:hush@x', S3_BUCKET: 'b' });
+  expect(config.warnings).toHaveLength(2);
   expect(config.warnings.join()).not.toContain('hush');
+});
+
+test.each([
+  [{}, 'demo', 'flite'],
+  [{ OPENAI_API_KEY: 'k' }, 'openai', 'openai'],
+  [{ OPENAI_BASE_URL: 'http://localhost:11434/v1' }, 'openai', 'flite'],
+  [{ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://localhost:8000/v1' }, 'openai', 'flite'],
+  [{ OPENAI_BASE_URL: 'http://localhost:8000/v1', OPENAI_TTS_MODEL: 'kokoro' }, 'openai', 'openai'],
+  [{ ELEVENLABS_API_KEY: 'k' }, 'demo', 'elevenlabs'],
+  [{ ELEVENLABS_API_KEY: 'k', OPENAI_API_KEY: 'k' }, 'openai', 'elevenlabs'],
+  [{ ELEVENLABS_API_KEY: 'k', OPENAI_API_KEY: 'k', LLM: 'demo', TTS: 'flite' }, 'demo', 'flite'],
+])('%j is answered by %s and spoken by %s', (env, llm, tts) => {
+  expect(readConfig(env)).toMatchObject({ llm, tts, warnings: [] });
+});
+
+test('a provider without what it needs is refused, and what it needs is named', () => {
+  expect(complaintOf({ LLM: 'openai' })).toMatch(/LLM is "openai": set OPENAI_API_KEY, or OPENAI_BASE_URL/);
+  expect(complaintOf({ TTS: 'openai' })).toMatch(/TTS is "openai": set OPENAI_API_KEY/);
+  expect(complaintOf({ TTS: 'elevenlabs' })).toMatch(/TTS is "elevenlabs": set ELEVENLABS_API_KEY/);
+});
+
+test('keys and addresses of providers are never echoed', () => {
+  for (const name of ['OPENAI_API_KEY', 'ELEVENLABS_API_KEY']) expect(complaintOf({ [name]: 'sk hush' })).not.toContain('hush');
+  for (const name of ['OPENAI_BASE_URL', 'ELEVENLABS_BASE_URL']) {
+    const line = complaintOf({ [name]: 'http://ada:hush@localhost/v1' });
+    expect(line).toContain(`${name} must be an http(s) URL`);
+    expect(line).not.toContain('hush');
+  }
+});
+
+test('prices are USD per million, tokens in and out', () => {
+  expect(readConfig({ LLM_PRICE: '0.25/2', TTS_PRICE: '50' }).prices).toEqual({ llm: { input: 0.25, output: 2 }, tts: 50 });
 });
 
 test('unknown settings of ours and near misses are reported, strangers are left alone', () => {

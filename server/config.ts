@@ -3,29 +3,13 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AvatarError } from '#base/errors.ts';
 import { isRange } from './auth/addresses.ts';
+import { PROVIDER_FIELDS, PROVIDER_SECRETS, providerConflicts, providersOf, type Providers } from './provider-settings.ts';
+import { decimal, hidden, integer, oneOf } from './setting-kinds.ts';
 import { strangers } from './settings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
-
-const integer = (min: number, max: number) =>
-  z
-    .string()
-    .refine(
-      (text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max,
-      `must be a whole number from ${min} to ${max}`,
-    )
-    .transform(Number);
-
-const decimal = (min: number, max: number) =>
-  z
-    .string()
-    .refine(
-      (text) => /^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max,
-      `must be a number from ${min} to ${max}`,
-    )
-    .transform(Number);
 
 const origin = (what: string) =>
   z
@@ -56,17 +40,6 @@ const ranges = z
     'must be a comma-separated list of the addresses or ranges of your proxies, such as "127.0.0.1, 10.0.0.0/8"',
   );
 
-const oneOf = <const Names extends readonly [string, ...string[]]>(...names: Names) =>
-  z.enum(names, { error: `must be one of ${names.join(', ')}` });
-
-/** A provider: its adapter comes later, so choosing it by name is refused instead of quietly answered by another. */
-const provider = (fallback: string, later: readonly string[]) =>
-  z.string().superRefine((name, context) => {
-    if (name === fallback) return;
-    const message = later.includes(name) ? `is not available yet; leave it unset or use "${fallback}"` : `must be "${fallback}"`;
-    context.addIssue({ code: 'custom', message });
-  });
-
 /** Where history is kept. The value may hold a password, so it is never repeated. */
 const database = z.string().transform((url, context) => {
   if (url === 'memory:') return { kind: 'memory' as const };
@@ -78,8 +51,6 @@ const database = z.string().transform((url, context) => {
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
-
-const hidden = (min: number) => z.string().min(min, `must have at least ${min} characters`);
 
 const Settings = z.object({
   HOST: z
@@ -98,9 +69,7 @@ const Settings = z.object({
   RTC_WORKERS: integer(1, 64).default(Math.min(4, availableParallelism())),
   DATA_DIR: z.string().optional(),
   DATABASE_URL: database.optional(),
-  LLM: provider('demo', ['openai']).default('demo'),
-  TTS: provider('flite', ['elevenlabs', 'openai']).default('flite'),
-  STT: provider('pocketsphinx', ['elevenlabs', 'openai']).default('pocketsphinx'),
+  ...PROVIDER_FIELDS,
   RENDERER: z
     .enum(['portrait', 'pattern', 'remote'], { error: 'must be one of portrait, pattern' })
     .refine((name) => name !== 'remote', 'needs GPU render workers, which are not available yet; use portrait or pattern')
@@ -125,10 +94,10 @@ const Settings = z.object({
 });
 
 export const SETTING_NAMES: readonly string[] = Object.keys(Settings.shape);
-const SECRETS = new Set(['AUTH_SECRET', 'DATABASE_URL']);
+const SECRETS = new Set(['AUTH_SECRET', 'DATABASE_URL', ...PROVIDER_SECRETS]);
 
 /** Everything that can be set from outside. Durations are ms, rates are per minute. */
-export interface Config {
+export interface Config extends Providers {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -145,9 +114,6 @@ export interface Config {
   /** Absolute. */
   readonly dataDir: string;
   readonly database: DatabaseSettings;
-  readonly llm: string;
-  readonly tts: string;
-  readonly stt: string;
   readonly renderer: 'portrait' | 'pattern';
   readonly pattern: PatternSettings;
   readonly authSecret: string | undefined;
@@ -209,9 +175,7 @@ export function readConfig(env: Env): Config {
     rtcWorkers: read.RTC_WORKERS,
     dataDir,
     database: read.DATABASE_URL ?? { kind: 'sqlite', path: join(dataDir, 'history.db') },
-    llm: read.LLM,
-    tts: read.TTS,
-    stt: read.STT,
+    ...providersOf(read),
     renderer: read.RENDERER === 'pattern' ? 'pattern' : 'portrait',
     pattern: { rtf: read.PATTERN_RTF, drop: read.PATTERN_DROP, delay: read.PATTERN_DELAY, failAfter: read.PATTERN_FAIL_AFTER },
     authSecret: read.AUTH_SECRET,
@@ -232,7 +196,7 @@ export function readConfig(env: Env): Config {
 }
 
 function conflictsOf(read: z.infer<typeof Settings>): string[] {
-  const found: string[] = [];
+  const found = providerConflicts(read);
   if (!read.AUTH_SECRET && !LOOPBACK.test(read.HOST)) {
     found.push(
       `HOST is "${read.HOST}", which others can reach: set AUTH_SECRET (at least 16 characters), or leave HOST at 127.0.0.1`,

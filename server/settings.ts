@@ -1,7 +1,5 @@
 /** Settings whose part of the server does not exist yet, with what happens instead. */
 const LATER: readonly [pattern: RegExp, instead: string][] = [
-  [/^OPENAI_(API_KEY|BASE_URL|MODEL)$/, 'OpenAI is not available yet; the embedded demo model and flite voice answer'],
-  [/^ELEVENLABS_(API_KEY|BASE_URL|VOICE_ID)$/, 'ElevenLabs is not available yet; the embedded flite voice speaks'],
   [/^(ICE_SERVERS|TURN_SECRET)$/, 'STUN and TURN come later; viewers reach the media ports directly'],
   [/^REDIS_URL$/, 'Redis comes later; everything runs in this process'],
   [/^S3_/, 'S3 comes later; HLS is served from memory'],

@@ -17,7 +17,8 @@ export function talkOf(
 ): Talk {
   const { metrics, renderer, tts } = foundation;
   const options = ({ id, language, voice, signal, mark }: Utterance): SpeakOptions => ({
-    voice: { voice: voice ?? avatar.voice, language },
+    // An avatar's own voice is one of flite's, which other providers don't know.
+    voice: { voice: voice ?? (tts.name === 'flite' ? avatar.voice : undefined), language },
     request: requestOf(avatar.id, stage),
     signal,
     mark,

@@ -95,6 +95,18 @@ export function createMetrics() {
       labelNames: ['provider', 'kind'],
       registers,
     }),
+    providerUsage: new Counter({
+      name: 'provider_usage_total',
+      help: 'tokens and characters that providers were given and gave',
+      labelNames: ['provider', 'kind'],
+      registers,
+    }),
+    providerCost: new Counter({
+      name: 'provider_cost_usd_total',
+      help: 'what that costs, where prices are configured',
+      labelNames: ['provider'],
+      registers,
+    }),
     historyWriteMs: new Histogram({
       name: 'history_write_ms',
       help: 'ms until a session or a turn is on disk',

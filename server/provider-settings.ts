@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { decimal, hidden, integer, oneOf } from './setting-kinds.ts';
+
+/** Only pocketsphinx listens yet; choosing another by name is refused instead of quietly answered by it. */
+const listener = z.string().superRefine((name, context) => {
+  if (name === 'pocketsphinx') return;
+  const later = name === 'elevenlabs' || name === 'openai';
+  const message = later ? 'is not available yet; leave it unset or use "pocketsphinx"' : 'must be "pocketsphinx"';
+  context.addIssue({ code: 'custom', message });
+});
+
+const address = z
+  .string()
+  .refine(
+    (text) => /^https?:\/\/[^@]*$/i.test(text) && URL.canParse(text),
+    'must be an http(s) URL such as "http://localhost:11434/v1", without a name or password',
+  )
+  .transform((text) => text.replace(/\/+$/, ''));
+
+/** It travels in a header. */
+const key = hidden(1).regex(/^[\x21-\x7e]+$/, 'must have only letters, digits and signs, without spaces');
+
+const name = z.string().max(200, 'must have at most 200 characters');
+
+/** USD per million tokens, in and out. */
+const tokenPrices = z
+  .string()
+  .regex(/^\d{1,6}(\.\d{1,6})?\/\d{1,6}(\.\d{1,6})?$/, 'must be USD per million tokens in and out, such as "0.25/2"')
+  .transform((text) => {
+    const [input = 0, output = 0] = text.split('/').map(Number);
+    return { input, output };
+  });
+
+export const PROVIDER_FIELDS = {
+  LLM: oneOf('openai', 'demo').optional(),
+  TTS: oneOf('elevenlabs', 'openai', 'flite').optional(),
+  STT: listener.default('pocketsphinx'),
+  OPENAI_API_KEY: key.optional(),
+  OPENAI_BASE_URL: address.optional(),
+  OPENAI_MODEL: name.default('gpt-5.4-mini'),
+  OPENAI_TTS_MODEL: name.optional(),
+  OPENAI_TTS_VOICE: name.optional(),
+  ELEVENLABS_API_KEY: key.optional(),
+  ELEVENLABS_BASE_URL: address.optional(),
+  ELEVENLABS_VOICE_ID: name.regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits, "-" or "_"').default('EXAVITQu4vr4xnSDxMaL'),
+  ELEVENLABS_MODEL: name.default('eleven_flash_v2_5'),
+  LLM_TIMEOUT: integer(100, 600_000).default(15_000),
+  TTS_TIMEOUT: integer(100, 600_000).default(8_000),
+  LLM_PRICE: tokenPrices.optional(),
+  TTS_PRICE: decimal(0, 1_000_000).optional(),
+  HISTORY_TOKENS: integer(0, 10_000_000).default(4_000),
+};
+
+/** Never repeated: an address may hold a password. */
+export const PROVIDER_SECRETS = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ELEVENLABS_API_KEY', 'ELEVENLABS_BASE_URL'] as const;
+
+/** Who answers, speaks and listens, and with what. Durations are ms. */
+export interface Providers {
+  readonly llm: 'openai' | 'demo';
+  readonly tts: 'elevenlabs' | 'openai' | 'flite';
+  readonly stt: string;
+  readonly openai: OpenAiSettings;
+  readonly elevenlabs: ElevenLabsSettings;
+  /** Until a model's first word, and until a voice's first sound. */
+  readonly timeouts: { readonly llm: number; readonly tts: number };
+  /** USD per million tokens, and per million characters. */
+  readonly prices: {
+    readonly llm: { readonly input: number; readonly output: number } | undefined;
+    readonly tts: number | undefined;
+  };
+  /** Tokens of the conversation that a model is given with a prompt. */
+  readonly historyTokens: number;
+}
+
+export interface OpenAiSettings {
+  readonly apiKey: string | undefined;
+  /** Undefined = OpenAI's own. */
+  readonly baseUrl: string | undefined;
+  readonly model: string;
+  readonly ttsModel: string;
+  readonly ttsVoice: string;
+}
+
+export interface ElevenLabsSettings {
+  readonly apiKey: string | undefined;
+  /** Undefined = ElevenLabs' own. */
+  readonly baseUrl: string | undefined;
+  readonly voiceId: string;
+  readonly model: string;
+}
+
+type Read = z.infer<z.ZodObject<typeof PROVIDER_FIELDS>>;
+
+const hasOpenAi = (read: Read): boolean => Boolean(read.OPENAI_API_KEY ?? read.OPENAI_BASE_URL);
+
+const llmOf = (read: Read): Providers['llm'] => read.LLM ?? (hasOpenAi(read) ? 'openai' : 'demo');
+
+export function providersOf(read: Read): Providers {
+  return {
+    llm: llmOf(read),
+    tts: ttsOf(read),
+    stt: read.STT,
+    openai: {
+      apiKey: read.OPENAI_API_KEY,
+      baseUrl: read.OPENAI_BASE_URL,
+      model: read.OPENAI_MODEL,
+      ttsModel: read.OPENAI_TTS_MODEL ?? 'gpt-4o-mini-tts',
+      ttsVoice: read.OPENAI_TTS_VOICE ?? 'coral',
+    },
+    elevenlabs: {
+      apiKey: read.ELEVENLABS_API_KEY,
+      baseUrl: read.ELEVENLABS_BASE_URL,
+      voiceId: read.ELEVENLABS_VOICE_ID,
+      model: read.ELEVENLABS_MODEL,
+    },
+    timeouts: { llm: read.LLM_TIMEOUT, tts: read.TTS_TIMEOUT },
+    prices: { llm: read.LLM_PRICE, tts: read.TTS_PRICE },
+    historyTokens: read.HISTORY_TOKENS,
+  };
+}
+
+/** A server of one's own behind OPENAI_BASE_URL mostly has no voice, so one has to be named for it. */
+function ttsOf(read: Read): Providers['tts'] {
+  if (read.TTS) return read.TTS;
+  if (read.ELEVENLABS_API_KEY) return 'elevenlabs';
+  const named = read.OPENAI_TTS_MODEL ?? read.OPENAI_TTS_VOICE;
+  const speaks = named ? hasOpenAi(read) : read.OPENAI_API_KEY && !read.OPENAI_BASE_URL;
+  return speaks ? 'openai' : 'flite';
+}
+
+/** What is chosen without what it needs, a line each. */
+export function providerConflicts(read: Read): string[] {
+  const found: string[] = [];
+  for (const part of ['LLM', 'TTS'] as const) {
+    if (read[part] === 'openai' && !hasOpenAi(read))
+      found.push(`${part} is "openai": set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own`);
+  }
+  if (read.TTS === 'elevenlabs' && !read.ELEVENLABS_API_KEY) found.push('TTS is "elevenlabs": set ELEVENLABS_API_KEY');
+  return found;
+}
