@@ -136,6 +136,24 @@ test('history is kept in a file of DATA_DIR, in another, or nowhere; PostgreSQL 
   expect(postgres).not.toContain('hush');
 });
 
+test('what must never be written is known: keys, secrets, passwords in addresses; nothing so short that words would lose it', () => {
+  const { secrets } = readConfig({
+    AUTH_SECRET: 'sixteen characters',
+    OPENAI_API_KEY: 'sk-something-long',
+    SOME_TOKEN: 'none',
+    REDIS_URL: 'redis://ada:pass%20word%20@x',
+    OTHER_URL: 'http://ada:100%25%zz@x',
+    HOME: '/home/ada-lovelace',
+  });
+  expect(secrets.toSorted()).toEqual(['100%25%zz', 'pass word ', 'pass%20word%20', 'sixteen characters', 'sk-something-long']);
+});
+
+test('a value that holds a password or a key is not repeated, whatever setting it was put into', () => {
+  expect(complaintOf({ PUBLIC_URL: 'https://ada:hush@avatar.example' })).not.toContain('hush');
+  expect(complaintOf({ LLM: 'sk-hush-hush-hush' })).not.toContain('hush');
+  expect(complaintOf({ ALLOWED_ORIGINS: 'https://app.example/?token=hush' })).not.toContain('hush');
+});
+
 test('a secret is never echoed', () => {
   const line = complaintOf({ AUTH_SECRET: 'too-short' });
   expect(line).toContain('AUTH_SECRET must have at least 16 characters');

@@ -2,6 +2,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AvatarError } from '#base/errors.ts';
+import { redact } from '#base/redact.ts';
 import { isRange } from './auth/addresses.ts';
 import { PROVIDER_FIELDS, PROVIDER_SECRETS, providerConflicts, providersOf, type Providers } from './provider-settings.ts';
 import { decimal, hidden, integer, oneOf } from './setting-kinds.ts';
@@ -95,6 +96,9 @@ const Settings = z.object({
 
 export const SETTING_NAMES: readonly string[] = Object.keys(Settings.shape);
 const SECRETS = new Set(['AUTH_SECRET', 'DATABASE_URL', ...PROVIDER_SECRETS]);
+const SECRET_NAME = /(KEY|SECRET|TOKEN|PASSWORD)$/;
+/** What is shorter is no secret, and would be cut out of ordinary words. */
+const SHORTEST_SECRET = 8;
 
 /** Everything that can be set from outside. Durations are ms, rates are per minute. */
 export interface Config extends Providers {
@@ -133,6 +137,8 @@ export interface Config extends Providers {
   readonly authFailureRateLimit: number;
   /** Connections open at once, per address. */
   readonly maxConnections: number;
+  /** Keys, passwords and whatever else in the environment must never be written anywhere. */
+  readonly secrets: readonly string[];
   /** One line each for what is set but has no effect; to be logged at start. */
   readonly warnings: readonly string[];
 }
@@ -191,6 +197,7 @@ export function readConfig(env: Env): Config {
     connectionRateLimit: read.CONNECTION_RATE_LIMIT,
     authFailureRateLimit: read.AUTH_FAILURE_RATE_LIMIT,
     maxConnections: read.MAX_CONNECTIONS,
+    secrets: secretsIn(given),
     warnings: strangers(given, SETTING_NAMES),
   };
 }
@@ -213,7 +220,25 @@ function conflictsOf(read: z.infer<typeof Settings>): string[] {
 }
 
 function complaint(name: string, message: string, given: Env): string {
-  return SECRETS.has(name) ? `${name} ${message}` : `${name} ${message}, but is ${JSON.stringify(given[name])}`;
+  return isSecret(name) ? `${name} ${message}` : `${name} ${message}, but is ${redact(JSON.stringify(given[name]))}`;
+}
+
+const isSecret = (name: string): boolean => SECRETS.has(name) || SECRET_NAME.test(name);
+
+function secretsIn(given: Readonly<Record<string, string>>): string[] {
+  return Object.entries(given).flatMap(([name, value]) => {
+    const { password } = URL.canParse(value) ? new URL(value) : { password: '' };
+    const found = [SECRET_NAME.test(name) ? value : '', password, unescape(password)];
+    return [...new Set(found)].filter((secret) => secret.length >= SHORTEST_SECRET);
+  });
+}
+
+function unescape(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 const refusal = (lines: readonly string[]): AvatarError =>

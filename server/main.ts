@@ -2,13 +2,14 @@ import { startApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { asAvatarError } from '#base/errors.ts';
 import { createLog } from '#base/log.ts';
+import { redact } from '#base/redact.ts';
 
 /** Time to finish the clause on air and close everything, ms. */
 const GRACE_MS = 9_000;
 
 try {
   const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
+  const log = createLog(config.logLevel, undefined, config.secrets);
   process.on('unhandledRejection', (error) => log.fatal({ err: error }, 'unhandled rejection'));
   const app = await startApp(config, log);
   log.info({ url: app.url, pid: process.pid }, 'ready');
@@ -33,8 +34,7 @@ try {
   process.on('SIGINT', stop);
 } catch (error) {
   const { code, message } = asAvatarError(error);
-  process.stderr.write(
-    code === 'internal' ? `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n` : `${message}\n`,
-  );
+  const line = code === 'internal' ? (error instanceof Error ? (error.stack ?? error.message) : String(error)) : message;
+  process.stderr.write(`${redact(line)}\n`);
   process.exitCode = 1;
 }

@@ -29,11 +29,16 @@ export interface Entry {
   readonly role: Role;
 }
 
+/** As engine.io hands it over: a request without `sid` is a handshake. */
+type EngineRequest = IncomingMessage & { readonly _query: Readonly<Record<string, string>> };
+
 /** Who may open a socket, and how many of them. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #addresses: Crowd;
   readonly #sessions: Crowd;
+  /** Places of those whose handshake goes on. */
+  readonly #arriving = new Map<IncomingMessage, () => void>();
   readonly #keyOf: (request: IncomingMessage) => string;
 
   constructor(options: AdmissionOptions) {
@@ -54,16 +59,16 @@ export class Admission {
 
   /** Counts each HTTP request of socket.io's, and each connection as long as it lasts, with a token or without. */
   guard(engine: Server['engine']): void {
-    engine.use((request: IncomingMessage, response: ServerResponse, next: (refusal?: Error) => void) => {
-      this.#options.limits.use('request', this.#keyOf(request)).then(
+    engine.use((request: EngineRequest, response: ServerResponse, next: (refusal?: Error) => void) => {
+      this.#count(request, response).then(
         () => next(),
         (refusal: unknown) => refuse(response, refusal, next),
       );
     });
     engine.on('connection', (connection: Socket['conn']) => {
-      const leave = this.#addresses.enter(this.#keyOf(connection.request));
+      const leave = this.#arriving.get(connection.request);
+      this.#arriving.delete(connection.request);
       if (leave) connection.once('close', leave);
-      else connection.close();
     });
     engine.on('headers', (headers: Record<string, string>) => {
       headers['X-Content-Type-Options'] = 'nosniff';
@@ -89,6 +94,22 @@ export class Admission {
     socket.conn.once('close', leave);
     if (socket.conn.readyState !== 'open') leave();
     return { session, role };
+  }
+
+  async #count(request: EngineRequest, response: ServerResponse): Promise<void> {
+    const key = this.#keyOf(request);
+    const { limits, config } = this.#options;
+    await limits.use('request', key);
+    if (request._query['sid'] !== undefined) return;
+    const leave = this.#addresses.enter(key);
+    if (!leave) {
+      throw new AvatarError('rate_limited', `One address may have at most ${config.maxConnections} connections at once.`);
+    }
+    this.#arriving.set(request, leave);
+    response.once('close', () => {
+      // Still here: it never became a connection.
+      if (this.#arriving.delete(request)) leave();
+    });
   }
 
   async #claimsOf(socket: Socket): Promise<{ role: Role; sessionId: string }> {

@@ -4,6 +4,7 @@ import { Lifetime } from '#base/lifetime.ts';
 import type { SessionEvent } from '#server/sessions/session.ts';
 import { dispatch, type DispatchOptions } from './dispatch.ts';
 import type { Peer } from './peer.ts';
+import { watchReading } from './reading.ts';
 
 /** How long a client whose connection dropped may take to be back, ms. Until then its viewer and its place are kept. */
 export const RECOVERY_WINDOW = 15_000;
@@ -69,9 +70,20 @@ export class Seat {
 
   #listen(socket: Socket): void {
     const { peer } = this;
+    const cutOff = (why: string): void => {
+      peer.log.warn(why);
+      socket.disconnect(true);
+      this.leave(why);
+    };
+    watchReading(socket.conn, () => {
+      cutOff('cut off: does not read');
+      // A goodbye would wait in line behind what isn't read.
+      socket.request.socket.destroy();
+    });
     socket.onAny((event: string, ...args: unknown[]) => {
       const last = args.at(-1);
       const acknowledge = typeof last === 'function' ? (args.pop(), last as (ack: unknown) => void) : undefined;
+      peer.limits.use('flood', peer.id).catch(() => cutOff('cut off: too many events'));
       void dispatch(peer, event, args, this.#options).then((ack) => {
         if (acknowledge) acknowledge(ack);
         else if ('error' in ack) socket.emit('error', ack.error);

@@ -15,6 +15,9 @@ export interface RunningServer {
   readonly rtcPort: number;
   /** Each line it logged so far, parsed. */
   readonly log: readonly Record<string, unknown>[];
+  /** All it wrote to stdout and stderr so far. */
+  readonly output: readonly string[];
+  readonly dataDir: string;
   createSession(request?: CreateSession): Promise<CreatedSession>;
   stage(session: CreatedSession): Promise<StageStatus>;
   call(method: string, path: string, body?: unknown, token?: string): Promise<{ status: number; body: unknown }>;
@@ -55,6 +58,8 @@ export async function startServer(
   });
   const log: Record<string, unknown>[] = [];
   const complaints: string[] = [];
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => output.push(data.toString()));
   child.stderr.on('data', (data: Buffer) => complaints.push(data.toString()));
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -84,6 +89,8 @@ export async function startServer(
     pid: child.pid ?? 0,
     rtcPort,
     log,
+    output,
+    dataDir,
     call,
     async createSession(request = {}) {
       const { status, body } = await call('POST', '/v1/sessions', request);
