@@ -55,6 +55,14 @@ export const StateEvent = z.object({
 });
 export type StateEvent = z.infer<typeof StateEvent>;
 
+/** What providers used for a turn; estimated where one doesn't say. Absent for what costs nothing. */
+const Usage = z.object({
+  inputTokens: z.number().optional().describe('tokens the model was given'),
+  outputTokens: z.number().optional().describe('tokens it gave'),
+  characters: z.number().optional().describe('characters the voice was given'),
+  usd: z.number().optional().describe('what that costs, where prices are configured'),
+});
+
 export const TurnEvent = z.object({
   utteranceId: z.string(),
   outcome: z.enum(['done', 'interrupted', 'failed']),
@@ -62,6 +70,7 @@ export const TurnEvent = z.object({
   stages: z
     .record(z.string(), z.number())
     .describe('ms from the prompt to each stage: firstToken, firstClause, firstAudio, firstFrame, playout, end'),
+  usage: Usage.optional(),
 });
 export type TurnEvent = z.infer<typeof TurnEvent>;
 

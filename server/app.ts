@@ -22,6 +22,7 @@ import { SessionRegistry } from './sessions/registry.ts';
 import { SqliteHistory } from './sessions/sqlite/sqlite-history.ts';
 import { attachSignalling } from './signalling/gateway.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import { Spending } from './telemetry/spending.ts';
 import { fliteTts } from './tts/flite.ts';
 
 export interface App {
@@ -66,7 +67,10 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     given.llm ?? createLlm(config, { clock, log, metrics }),
     given.tts ?? createTts(config, flite, { clock, log, metrics }),
   ]);
-  const foundation = { sfu, renderer, idleLoops, llm, tts, maxViewers: config.maxViewers, clock, log, metrics };
+  const spending = new Spending(config.prices, metrics);
+  const { maxViewers, historyTokens } = config;
+  const speakers = { llm, tts, flite, spending, historyTokens };
+  const foundation = { sfu, renderer, idleLoops, ...speakers, maxViewers, clock, log, metrics };
   const sessions = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,

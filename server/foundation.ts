@@ -5,6 +5,7 @@ import type { Llm } from '#server/llm/llm.ts';
 import type { Sfu } from '#server/media/sfu.ts';
 import type { Renderer } from '#server/render/renderer.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { Spending } from '#server/telemetry/spending.ts';
 import type { Tts } from '#server/tts/tts.ts';
 
 /** What all sessions of a server share. */
@@ -14,6 +15,11 @@ export interface Foundation {
   readonly idleLoops: IdleLoops;
   readonly llm: Llm;
   readonly tts: Tts;
+  /** The embedded voice, which speaks where the other can't. */
+  readonly flite: Tts;
+  readonly spending: Spending;
+  /** Tokens of a conversation that the model is given with a prompt. */
+  readonly historyTokens: number;
   /** Per session. */
   readonly maxViewers: number;
   readonly clock: Clock;

@@ -3,6 +3,8 @@ import type { Log } from '#base/log.ts';
 import type { Stage } from '#server/media/stage.ts';
 import type { Talk, Utterance } from '#server/sessions/ports.ts';
 import { say, speak, type SpeakOptions, type Spoken } from '#server/speech/speak.ts';
+import type { Tts } from '#server/tts/tts.ts';
+import { apologyFor } from './apology.ts';
 import type { Foundation } from './foundation.ts';
 
 /** How long it usually takes from an utterance's first window until it is on air, ms; the pose is chosen for then. */
@@ -15,20 +17,22 @@ export function talkOf(
   stage: Stage,
   log: Log,
 ): Talk {
-  const { metrics, renderer, tts } = foundation;
-  const options = ({ id, language, voice, signal, mark }: Utterance): SpeakOptions => ({
+  const { metrics, renderer, tts, flite, spending } = foundation;
+  const options = ({ id, language, voice, signal, mark, spent }: Utterance): SpeakOptions => ({
     // An avatar's own voice is one of flite's, which other providers don't know.
     voice: { voice: voice ?? (tts.name === 'flite' ? avatar.voice : undefined), language },
     request: requestOf(avatar.id, stage),
     signal,
     mark,
+    spend: (usage) => spending.add(usage, spent),
     renderFailed: (error) => {
       metrics.providerErrors.inc({ provider: renderer.name, kind: 'render' });
       log.error({ err: error, utteranceId: id }, 'the renderer failed; the voice goes on');
     },
   });
   const failed = (error: unknown): void => {
-    if (error instanceof AvatarError && error.code === 'provider_failed')
+    // A provider with a part has counted its failures by itself.
+    if (error instanceof AvatarError && error.code === 'provider_failed' && !partOf(error))
       metrics.providerErrors.inc({ provider: tts.name, kind: 'failed' });
   };
   const speech = (utteranceId: string, { frames, outlook }: Spoken) => ({
@@ -39,8 +43,29 @@ export function talkOf(
   return {
     speak: (prompt, utterance) => speech(utterance.id, speak(prompt, foundation, options(utterance))),
     say: (text, utterance) => speech(utterance.id, say(text, foundation, options(utterance))),
+    *apologies(error, utterance, from) {
+      const part = partOf(error);
+      if (!part) return;
+      // The turn's own stages were reached, or not, by what it was to say.
+      const made = { ...options(utterance), mark: () => undefined, fromClause: from };
+      if (part === 'llm') yield speech(utterance.id, say(apologyFor(part, languageOf(tts, utterance)), foundation, made));
+      if (tts === flite) return;
+      const voice = { voice: avatar.voice, language: 'en' };
+      const text = apologyFor(part, voice.language);
+      yield speech(utterance.id, say(text, { ...foundation, tts: flite }, { ...made, voice }));
+    },
+    memory: foundation.historyTokens,
   };
 }
+
+/** Which part of the conversation's providers failed; undefined for other errors. */
+function partOf({ code, details }: AvatarError): 'llm' | 'tts' | undefined {
+  const part = code === 'provider_failed' ? details?.['part'] : undefined;
+  return part === 'llm' || part === 'tts' ? part : undefined;
+}
+
+/** The embedded voice speaks English only. */
+const languageOf = ({ name }: Tts, { language }: Utterance): string => (name === 'flite' ? 'en' : language);
 
 /** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
 function requestOf(avatar: string, stage: Stage): SpeakOptions['request'] {

@@ -1,3 +1,4 @@
+import { tokensIn } from '#base/token-count.ts';
 import type { CreateSession, Turn } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 
@@ -42,17 +43,31 @@ export const KEPT_TURNS = 500;
 /** Ended sessions that are remembered at start, so that their users are told that they are over. */
 export const KEPT_ENDED = 1_000;
 
-/** Most turns a model is reminded of. */
-const REMEMBERED = 20;
+/** What a message costs besides its text, tokens. */
+const PER_MESSAGE = 4;
 
-/** The conversation as it was really heard, ending with `text`: what was cut off before it was spoken is not in it. */
-export function messages(past: readonly Turn[], text: string): Prompt['messages'] {
-  const heard = past
-    .filter((turn) => turn.spoken !== '')
-    .slice(-REMEMBERED)
-    .flatMap(({ mode, prompt, spoken }) => [
-      ...(mode === 'chat' && prompt !== undefined ? [{ role: 'user' as const, content: prompt }] : []),
-      { role: 'assistant' as const, content: spoken },
-    ]);
-  return [...heard, { role: 'user', content: text }];
+/**
+ * The conversation as it was really heard, ending with `text`: what was cut off before it was spoken is not in it. Of the turns before, only the
+ * newest, each whole, that fit into `budget` tokens with the system prompt and `text`, which are always there.
+ */
+export function messages(past: readonly Turn[], text: string, system: string, budget: number): Prompt['messages'] {
+  const asked = { role: 'user' as const, content: text };
+  let left = budget - costOf([{ content: system }, asked]);
+  const heard: Prompt['messages'][] = [];
+  for (const turn of past.toReversed()) {
+    const said = messagesOf(turn);
+    left -= costOf(said);
+    if (left < 0) break;
+    heard.unshift(said);
+  }
+  return [...heard.flat(), asked];
 }
+
+function messagesOf({ mode, prompt, spoken }: Turn): Prompt['messages'] {
+  if (spoken === '') return [];
+  const said = { role: 'assistant' as const, content: spoken };
+  return mode === 'chat' && prompt !== undefined ? [{ role: 'user', content: prompt }, said] : [said];
+}
+
+const costOf = (messages: readonly { readonly content: string }[]): number =>
+  messages.reduce((sum, { content }) => sum + PER_MESSAGE + tokensIn(content), 0);

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { AvatarError } from '#base/errors.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { Broadcast, BroadcastEvents } from '#server/media/broadcast.ts';
 import type { HlsRendition, RenditionEvents } from '#server/media/hls/rendition.ts';
@@ -6,6 +7,7 @@ import type { Stage } from '#server/media/stage.ts';
 import type { Sync } from '#server/media/sync.ts';
 import type { Speech, StageEvents } from '#server/media/types.ts';
 import type { Viewer } from '#server/media/viewer.ts';
+import type { Spent } from '#server/telemetry/spending.ts';
 import type { TurnStage } from '#server/telemetry/timeline.ts';
 import type { KeptSession } from './history.ts';
 
@@ -28,6 +30,13 @@ export interface Talk {
   speak(prompt: Prompt, utterance: Utterance): Speech;
   /** `text` as it is. */
   say(text: string, utterance: Utterance): Speech;
+  /**
+   * The avatar's word on `error`, which kept it from going on, numbered from clause `from`: in voices to be tried one after the other until one
+   * is heard. None when nothing can be said about it.
+   */
+  apologies(error: AvatarError, utterance: Utterance, from: number): Iterable<Speech>;
+  /** Tokens of the conversation that the model is given with a prompt. */
+  readonly memory: number;
 }
 
 export interface Utterance {
@@ -39,6 +48,8 @@ export interface Utterance {
   /** Aborts when the utterance is interrupted, and once it is over. */
   readonly signal: AbortSignal;
   mark(stage: TurnStage): void;
+  /** What it used so far; added to as it goes. */
+  readonly spent: Spent;
 }
 
 /** Everything one session is made of; closed as a whole, with the session. */

@@ -96,6 +96,7 @@ export class Session extends EventEmitter<SessionEvents> {
       {
         begun: (utteranceId) => this.#go({ state: 'thinking', utteranceId }),
         ended: (turn) => this.#turnEnded(turn),
+        broken: (error) => this.warn(error),
         failed: (error) => this.#degrade(error),
         resting: () => this.#settle(),
       },
@@ -242,7 +243,6 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #degrade(error: AvatarError): void {
-    this.warn(error);
     this.#go({ state: 'degraded', reason: error.message });
     const { clock } = this.#options;
     this.#cancelFailure?.();

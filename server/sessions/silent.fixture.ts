@@ -86,6 +86,9 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
 /** Speaks every word as a clause of three frames. Its model repeats the prompt; `FAIL` makes the provider fail at that word. */
 export class EchoTalk implements Talk {
   readonly prompts: Prompt[] = [];
+  readonly memory = 1_000;
+  /** Said for itself when the provider fails, one after the other until one is heard. */
+  sorry: readonly string[] = [];
 
   speak(prompt: Prompt, utterance: Utterance): Speech {
     this.prompts.push(prompt);
@@ -93,20 +96,29 @@ export class EchoTalk implements Talk {
     return this.say(`echo ${prompt.messages.at(-1)?.content ?? ''}`, utterance);
   }
 
-  say(text: string, { id, signal, mark }: Utterance): Speech {
+  say(text: string, { id, signal, mark }: Utterance, from = 0): Speech {
     const outlook = new Outlook(0);
-    return { utteranceId: id, outlook, frames: frames(text.split(/\s+/), signal, mark) };
+    return { utteranceId: id, outlook, frames: frames(text.split(/\s+/), signal, mark, from) };
+  }
+
+  *apologies(_error: AvatarError, utterance: Utterance, from: number): Iterable<Speech> {
+    for (const text of this.sorry) yield this.say(text, utterance, from);
   }
 }
 
-async function* frames(words: readonly string[], signal: AbortSignal, mark: Utterance['mark']): AsyncGenerator<AvFrame> {
+async function* frames(
+  words: readonly string[],
+  signal: AbortSignal,
+  mark: Utterance['mark'],
+  from: number,
+): AsyncGenerator<AvFrame> {
   let frame = 0;
   for (const [index, text] of words.entries()) {
     if (text === 'FAIL') throw new AvatarError('provider_failed', 'The voice provider failed.');
     for (let part = 0; part < 3; part += 1) {
       if (signal.aborted) return;
       mark('firstFrame');
-      const clause = { index, text };
+      const clause = { index: from + index, text };
       const sound = new Int16Array(TICKS_PER_FRAME);
       yield { frame, sound, clause, startOfClause: part === 0, endOfClause: part === 2, picture: undefined };
       frame += 1;

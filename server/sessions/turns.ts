@@ -8,10 +8,12 @@ import type { Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
 import type { Speech, SpeechReport } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { Spent } from '#server/telemetry/spending.ts';
 import { Timeline } from '#server/telemetry/timeline.ts';
 import { KEPT_TURNS, messages } from './history.ts';
 import type { Journal } from './journal.ts';
-import type { StagePort, Talk } from './ports.ts';
+import type { StagePort, Talk, Utterance } from './ports.ts';
+import { playFirst, spokenText } from './spoken.ts';
 
 /** Prompts that may wait while one is answered. */
 export const MAX_QUEUED = 8;
@@ -38,7 +40,9 @@ export interface TurnsOptions {
 export interface TurnSinks {
   begun(utteranceId: string): void;
   ended(turn: TurnEvent): void;
-  /** Before `ended`. */
+  /** At once when something keeps a turn from going on. */
+  broken(error: AvatarError): void;
+  /** Once all that can be said is said, before `ended`. */
   failed(error: AvatarError): void;
   /** Nothing is left to say. */
   resting(): void;
@@ -52,6 +56,8 @@ interface Pending {
   readonly abort: AbortController;
   /** What is heard of it so far. */
   readonly heard: { readonly clause: Clause; complete: boolean }[];
+  /** What providers used for it so far. */
+  readonly spent: Spent;
 }
 
 /** A turn that was taken. */
@@ -178,46 +184,59 @@ export class Turns {
       turn.state = 'thinking';
       void this.#save(turn);
       this.#sinks.begun(turn.utteranceId);
-      this.#report(pending, await this.#options.stage.play(this.#speech(pending)));
+      await this.#report(pending, await this.#options.stage.play(this.#speech(pending)));
     } catch (error) {
       if (abort.signal.aborted) this.#end(pending, 'interrupted', '');
-      else this.#fail(pending, error, '');
+      else await this.#fail(pending, error, []);
     } finally {
       // What is still being made for this turn has no listener any more.
       abort.abort();
     }
   }
 
-  #speech({ turn, text, timeline, abort }: Pending): Speech {
-    const { talk, system, language, voice } = this.#options;
-    const mark = timeline.mark.bind(timeline);
-    const utterance = { id: turn.utteranceId, language, voice, signal: abort.signal, mark };
-    if (turn.mode !== 'chat') return talk.say(text, utterance);
+  #speech(pending: Pending): Speech {
+    const { talk, system, language } = this.#options;
+    const { turn, text } = pending;
+    if (turn.mode !== 'chat') return talk.say(text, this.#utterance(pending));
     const past = this.all.filter(({ state }) => state !== 'queued' && state !== 'thinking');
-    return talk.speak({ system, messages: messages(past, text), language }, utterance);
+    return talk.speak({ system, messages: messages(past, text, system, talk.memory), language }, this.#utterance(pending));
+  }
+
+  #utterance({ turn, timeline, abort, spent }: Pending): Utterance {
+    const { language, voice } = this.#options;
+    return { id: turn.utteranceId, language, voice, signal: abort.signal, mark: timeline.mark.bind(timeline), spent };
   }
 
   #isOver({ abort }: Pending): boolean {
     return abort.signal.aborted || this.#queue.ended;
   }
 
-  #report(pending: Pending, report: SpeechReport): void {
+  async #report(pending: Pending, report: SpeechReport): Promise<void> {
     if (report.startedAt !== undefined) pending.timeline.mark('playout', report.startedAt);
-    const spoken = spokenText(report.spoken);
-    if (report.outcome !== 'failed') this.#end(pending, report.outcome, spoken);
-    else if (pending.abort.signal.aborted) this.#end(pending, 'interrupted', spoken);
-    else this.#fail(pending, report.error, spoken);
+    if (report.outcome !== 'failed') this.#end(pending, report.outcome, spokenText(report.spoken));
+    else if (pending.abort.signal.aborted) this.#end(pending, 'interrupted', spokenText(report.spoken));
+    else await this.#fail(pending, report.error, report.spoken);
   }
 
-  #fail(pending: Pending, thrown: unknown, spoken: string): void {
+  async #fail(pending: Pending, thrown: unknown, spoken: SpeechReport['spoken']): Promise<void> {
     const error = asAvatarError(thrown);
     this.#options.log.error({ err: thrown, utteranceId: pending.turn.utteranceId, code: error.code }, 'turn failed');
+    this.#sinks.broken(error);
+    const sorry = await this.#apologise(pending, error);
     this.#sinks.failed(error);
-    this.#end(pending, 'failed', spoken);
+    this.#end(pending, 'failed', spokenText([...spoken, ...sorry]));
   }
 
-  #end({ turn, timeline }: Pending, outcome: TurnEvent['outcome'], spoken: string): void {
-    const { clock, metrics } = this.#options;
+  /** Says once what is wrong, unless it is interrupted before; gives what was heard of it. */
+  async #apologise(pending: Pending, error: AvatarError): Promise<SpeechReport['spoken']> {
+    const { talk, stage, log } = this.#options;
+    const from = (pending.heard.at(-1)?.clause.index ?? -1) + 1;
+    const apologies = talk.apologies(error, this.#utterance(pending), from);
+    return playFirst(apologies, { stage, log, isOver: () => this.#isOver(pending) });
+  }
+
+  #end({ turn, timeline, spent }: Pending, outcome: TurnEvent['outcome'], spoken: string): void {
+    const { clock, metrics, log } = this.#options;
     if (this.#suspended && outcome === 'interrupted' && spoken === '') return this.#putBack(turn);
     timeline.mark('end');
     const reason = this.#suspended && outcome === 'interrupted' ? { reason: RESTARTED } : {};
@@ -226,7 +245,9 @@ export class Turns {
     const { stages } = timeline;
     for (const [stage, ms] of Object.entries(stages)) metrics.turnStageMs.observe({ stage }, ms);
     if (stages.playout !== undefined) metrics.turnToFirstFrameMs.observe(stages.playout);
-    this.#sinks.ended({ utteranceId: turn.utteranceId, outcome, spoken, stages });
+    const usage = Object.keys(spent).length > 0 ? { usage: spent } : {};
+    log.info({ utteranceId: turn.utteranceId, outcome, stages, ...usage }, 'turn ended');
+    this.#sinks.ended({ utteranceId: turn.utteranceId, outcome, spoken, stages, ...usage });
   }
 
   #takeWaiting(): Pending[] {
@@ -251,7 +272,14 @@ export class Turns {
   }
 
   #enqueue(turn: Turn, text: string): void {
-    void this.#queue.push({ turn, text, timeline: new Timeline(this.#options.clock), abort: new AbortController(), heard: [] });
+    void this.#queue.push({
+      turn,
+      text,
+      timeline: new Timeline(this.#options.clock),
+      abort: new AbortController(),
+      heard: [],
+      spent: {},
+    });
   }
 
   #keep(turn: Turn): void {
@@ -263,11 +291,6 @@ export class Turns {
   #save(turn: Turn): Promise<boolean> {
     return this.#options.journal.save(this.#options.sessionId, turn);
   }
-}
-
-/** The clauses that were heard; one that was cut ends in an ellipsis. */
-export function spokenText(spoken: SpeechReport['spoken']): string {
-  return spoken.map(({ clause, complete }) => (complete ? clause.text.trim() : `${clause.text.trim()}…`)).join(' ');
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -11,6 +11,8 @@ export interface ClauseOptions {
   readonly signal: AbortSignal;
   /** What has come is spoken after so many ms without a token. */
   readonly flushMs?: number | undefined;
+  /** The first clause's number; 0 when left out. */
+  readonly from?: number | undefined;
 }
 
 const FLUSH_MS = 700;
@@ -22,11 +24,12 @@ const FLUSH_MS = 700;
 export async function* clauses(tokens: AsyncIterable<string>, options: ClauseOptions): AsyncGenerator<Clause, void, undefined> {
   const words = wordsOf(options.language);
   let text = '';
-  let index = 0;
+  const { from = 0 } = options;
+  let index = from;
   for await (const event of paced(tokens, options)) {
     if (event.kind === 'token') text = trimLeft(text + event.text);
     const take = (): number | undefined =>
-      event.kind === 'pause' ? wordBoundary(text) : cut(text, index === 0, words, event.kind === 'end');
+      event.kind === 'pause' ? wordBoundary(text) : cut(text, index === from, words, event.kind === 'end');
     for (let at = take(); at !== undefined; at = event.kind === 'pause' ? undefined : take()) {
       const clause = text.slice(0, at).trim();
       text = trimLeft(text.slice(at));

@@ -2,6 +2,7 @@ import type { Clock } from '#base/clock.ts';
 import type { AvFrame, Clause } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import { Pace } from '#base/pace.ts';
+import type { Spend } from '#base/usage.ts';
 import type { Llm, Prompt } from '#server/llm/llm.ts';
 import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
 import type { Tts, Voice } from '#server/tts/tts.ts';
@@ -26,6 +27,10 @@ export interface SpeakOptions {
   /** Called when a stage of the turn is reached for the first time. */
   mark(stage: 'firstToken' | 'firstClause' | 'firstAudio' | 'firstFrame'): void;
   renderFailed(error: unknown): void;
+  /** Told what providers used. */
+  readonly spend?: Spend | undefined;
+  /** The number of the first clause; 0 when left out. */
+  readonly fromClause?: number | undefined;
 }
 
 export interface Spoken {
@@ -35,7 +40,7 @@ export interface Spoken {
 
 /** The walk: the model's answer to `prompt` as sound and pictures, made while it is taken. */
 export function speak(prompt: Prompt, voices: Voices, options: SpeakOptions): Spoken {
-  return walk((signal) => voices.llm.complete(prompt, signal), voices, options);
+  return walk((signal) => voices.llm.complete(prompt, signal, options.spend), voices, options);
 }
 
 /** The same for a text that is already there. */
@@ -54,8 +59,10 @@ function walk(
   const outlook = new Outlook(renderer.expectedRtf, paceOf(renderer));
   const tokens = marked(answer(signal), () => mark('firstToken'));
   const written = new Map<number, Clause>();
-  const text = marked(clauses(tokens, { clock, language: voice.language, signal }), () => mark('firstClause'));
-  const said = tts.synthesize(aloud(text, voice.language, written), voice, signal);
+  const text = marked(clauses(tokens, { clock, language: voice.language, signal, from: options.fromClause }), () =>
+    mark('firstClause'),
+  );
+  const said = tts.synthesize(aloud(text, voice.language, written), voice, signal, options.spend);
   const sound = marked(asWritten(said, written), () => mark('firstAudio'));
   const windows = window(hear(sound, tts.rate), renderer.geometry);
   const firstFrame = (): void => mark('firstFrame');
