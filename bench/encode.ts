@@ -10,6 +10,7 @@ import { silentLog } from '#base/log.ts';
 import { FPS, type AvFrame, type Size, type VideoFrame } from '#base/media.ts';
 import { avatars } from '#server/avatars/catalogue.ts';
 import { portraitRenderer } from '#server/render/portrait.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
 import { say } from '#server/speech/speak.ts';
 import { fliteTts } from '#server/tts/flite.ts';
 import { children } from '#test/support/processes.ts';
@@ -103,7 +104,13 @@ interface Cost {
 
 /** Draws what the default avatar says, into two files. */
 async function record(folder: string): Promise<Clip> {
-  const renderer = await portraitRenderer({ avatars: avatars(), size: SIZE, log: silentLog, clock: systemClock });
+  const renderer = await portraitRenderer({
+    avatars: avatars(),
+    size: SIZE,
+    log: silentLog,
+    clock: systemClock,
+    metrics: createMetrics(),
+  });
   const [pictures, sound] = [join(folder, 'pictures.yuv'), join(folder, 'sound.pcm')];
   const files = { pictures: createWriteStream(pictures), sound: createWriteStream(sound) };
   const voices = {

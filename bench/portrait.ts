@@ -4,6 +4,7 @@ import { FPS, RENDERER_SAMPLES_PER_FRAME, type Window } from '#base/media.ts';
 import { avatars } from '#server/avatars/catalogue.ts';
 import { portraitRenderer } from '#server/render/portrait.ts';
 import type { Geometry, Renderer } from '#server/render/renderer.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
 import { percentile, round, type BenchResult } from './bench.ts';
 
 const SECONDS = 10;
@@ -38,7 +39,13 @@ async function speak(renderer: Renderer, avatar: string, windows: number): Promi
 export async function run(): Promise<BenchResult> {
   const size = { width: 512, height: 512 };
   const start = systemClock.now();
-  const renderer = await portraitRenderer({ avatars: avatars(), size, log: silentLog, clock: systemClock });
+  const renderer = await portraitRenderer({
+    avatars: avatars(),
+    size,
+    log: silentLog,
+    clock: systemClock,
+    metrics: createMetrics(),
+  });
   const ready = systemClock.now() - start;
   const windows = Math.ceil((SECONDS * FPS) / renderer.geometry.freshFrames);
   const rows: Record<string, string | number>[] = [];

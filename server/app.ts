@@ -21,7 +21,7 @@ import { MemoryHistory } from './sessions/memory-history.ts';
 import { SessionRegistry } from './sessions/registry.ts';
 import { SqliteHistory } from './sessions/sqlite/sqlite-history.ts';
 import { attachSignalling } from './signalling/gateway.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { Spending } from './telemetry/spending.ts';
 import { fliteTts } from './tts/flite.ts';
 
@@ -56,7 +56,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
     owned(life, openHistory(config, log)),
     owned(life, Sfu.create({ ...rtcOf(config), log })),
-    owned(life, given.renderer ? Promise.resolve(given.renderer) : createRenderer(config, log)),
+    owned(life, given.renderer ? Promise.resolve(given.renderer) : createRenderer(config, log, metrics)),
   ]);
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
   const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
@@ -116,9 +116,9 @@ async function openHistory({ database }: Config, log: Log): Promise<History> {
   return database.kind === 'memory' ? new MemoryHistory() : SqliteHistory.open({ path: database.path, log });
 }
 
-function createRenderer({ renderer, pattern }: Config, log: Log): Promise<Renderer> {
+function createRenderer({ renderer, pattern }: Config, log: Log, metrics: Metrics): Promise<Renderer> {
   const clock = systemClock;
-  if (renderer === 'portrait') return portraitRenderer({ avatars: avatars(), log, clock });
+  if (renderer === 'portrait') return portraitRenderer({ avatars: avatars(), log, clock, metrics });
   const { rtf, drop, delay: delayMs, failAfter } = pattern;
   return Promise.resolve(patternRenderer({ rtf, drop, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
 }

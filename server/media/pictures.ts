@@ -8,8 +8,8 @@ import { Seam } from './seam.ts';
 
 /** A keyframe on request at most every 200 ms. */
 const KEYFRAME_GAP = 5;
-/** After so many missing pictures in a row the idle face takes over while the voice goes on: a frozen face is worse than a resting mouth. */
-const PATIENCE = 5;
+/** The idle face takes over with so many missing pictures in a row, 80 ms after the first, while the voice goes on: a frozen face is worse than a resting mouth. */
+const PATIENCE = 3;
 /** Pictures being composed or encoded at once; more means that the machine can't keep up. */
 const MAX_PENDING = 3;
 

@@ -149,8 +149,10 @@ describe('stage', () => {
     spoken.slice(1).forEach((packet, i) => expect(packet.ticks - (spoken[i]?.ticks ?? 0)).toBe(960));
     const from = (spoken[0]?.ticks ?? 0) / TICKS_PER_FRAME;
     const shown = packets.filter((packet) => packet.kind === 'video').map((packet) => packet.ticks / TICKS_PER_FRAME - from);
-    expect(shown.filter((frame) => frame >= 20 && frame < 24)).toEqual([]);
-    expect(shown.filter((frame) => frame >= 24 && frame < 60).length).toBeGreaterThan(15);
+    expect(shown.filter((frame) => frame >= 20 && frame < 22)).toEqual([]);
+    // The idle face is on air within 100 ms of the first missing picture.
+    expect(shown.find((frame) => frame >= 20)).toBe(22);
+    expect(shown.filter((frame) => frame >= 22 && frame < 60).length).toBeGreaterThan(15);
     expect(((await metrics.playoutLateFrames.get()).values[0]?.value ?? 0) - before).toBeGreaterThanOrEqual(40);
   });
 });

@@ -1,9 +1,9 @@
-import type { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import type { DrawnFrame, VideoFrame, Window } from '#base/media.ts';
 import { avatars } from '#server/avatars/catalogue.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
 import { buzz, collect, windowAt } from '#test/contract/renderer.contract.ts';
 import { VIEW } from './portrait/look.ts';
 import { MOUTH_BOX } from './portrait/mouth.ts';
@@ -12,20 +12,14 @@ import type { Renderer } from './renderer.ts';
 
 const size = { width: 256, height: 256 };
 const signal = new AbortController().signal;
-const threads: Worker[] = [];
-const note = (thread: Worker): void => void threads.push(thread);
 let portrait: Renderer;
 let idle: VideoFrame[];
 
 beforeAll(async () => {
-  process.on('worker', note);
-  portrait = await portraitRenderer({ avatars: avatars(), size, log: silentLog, clock: systemClock });
+  portrait = await portraitRenderer({ avatars: avatars(), size, log: silentLog, clock: systemClock, metrics: createMetrics() });
   idle = await collect(portrait.idle('nora', signal));
 });
-afterAll(async () => {
-  process.off('worker', note);
-  await portrait.close('tests over');
-});
+afterAll(() => portrait.close('tests over'));
 
 /** Edges of the mouth's box in a picture, widened to whole chroma pixels. */
 function mouthBox({ width, height }: VideoFrame): { left: number; top: number; right: number; bottom: number } {
@@ -127,19 +121,11 @@ describe('the portrait', () => {
       size: { width: 320, height: 180 },
       log: silentLog,
       clock: systemClock,
+      metrics: createMetrics(),
     });
     const [frame] = await collect(wide.render(buzz(wide.geometry, 1), { avatar: 'nora', idleFrame: 0 }, signal));
     await wide.close('test over');
     expect(frame?.picture).toMatchObject({ width: 320, height: 180 });
     expect(frame?.picture.data.length).toBe((320 * 180 * 3) / 2);
-  });
-
-  it('fails what was being drawn when its thread dies, and draws again on a fresh one', async () => {
-    const dying = render(buzz(portrait.geometry, 1_000), 0);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await threads[0]?.terminate();
-    await expect(dying).rejects.toMatchObject({ code: 'render_failed' });
-    expect(await render(buzz(portrait.geometry, 2), 0)).toHaveLength(8);
-    expect(threads.filter(({ threadId }) => threadId !== -1)).toHaveLength(1);
   });
 });

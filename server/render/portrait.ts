@@ -3,6 +3,7 @@ import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { MS_PER_FRAME, type DrawnFrame, type Size, type VideoFrame, type Window } from '#base/media.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { Order } from './portrait/face.ts';
 import { Hearing } from './portrait/hearing.ts';
 import type { PortraitAvatar } from './portrait/look.ts';
@@ -20,6 +21,7 @@ export interface PortraitOptions {
   readonly size?: Size;
   readonly log: Log;
   readonly clock: Clock;
+  readonly metrics: Metrics;
 }
 
 const SIZE: Size = { width: 512, height: 512 };
@@ -32,12 +34,12 @@ const BATCH = 5;
 
 /**
  * The CPU default: a character whose body follows the idle loop and whose mouth follows the voice, drawn on one thread shared by all
- * sessions. The thread is up and warm when this resolves; rejects with `render_failed` when it can't be started.
+ * sessions. The thread is up and warm when this resolves, and is replaced when it dies; rejects with `render_failed` when it can't be started.
  */
-export async function portraitRenderer({ avatars, size = SIZE, log, clock }: PortraitOptions): Promise<Renderer> {
+export async function portraitRenderer({ avatars, size = SIZE, log, clock, metrics }: PortraitOptions): Promise<Renderer> {
   if (avatars.length === 0) throw new AvatarError('render_failed', 'The portrait renderer needs at least one avatar.');
   const lifetime = new Lifetime();
-  const studio = new Studio({ avatars, size }, log);
+  const studio = new Studio({ start: { avatars, size }, clock, log, metrics });
   lifetime.defer(() => studio.close());
   try {
     const expectedRtf = await warmUp(studio, avatars, clock);
@@ -119,7 +121,7 @@ class Portrait implements Renderer {
   async *#draw(avatar: string, orders: readonly Order[], signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
     const { width, height } = this.geometry;
     for (let at = 0; at < orders.length; at += BATCH) {
-      const pictures = await orAborted(this.#studio.draw(avatar, orders.slice(at, at + BATCH)), signal);
+      const pictures = await orAborted(this.#studio.draw(avatar, orders.slice(at, at + BATCH), signal), signal);
       if (!pictures) return;
       for (const data of pictures) {
         yield { width, height, data };

@@ -16,8 +16,11 @@ export interface Question {
   readonly orders: readonly Order[];
 }
 
+/** `ready` once, before all others. */
 export type Answer =
-  { readonly id: number; readonly pictures: Uint8Array<ArrayBuffer>[] } | { readonly id: number; readonly failure: unknown };
+  | { readonly ready: true }
+  | { readonly id: number; readonly pictures: Uint8Array<ArrayBuffer>[] }
+  | { readonly id: number; readonly failure: unknown };
 
 const { avatars, size } = workerData as Start;
 const port = parentPort;
@@ -36,15 +39,22 @@ function faceOf(id: string): Promise<Face> {
   return face;
 }
 
-port.on('message', ({ id, avatar, orders }: Question) => {
-  faceOf(avatar)
-    .then((face) => orders.map((order) => face.draw(order)))
-    .then(
-      (pictures) =>
-        port.postMessage(
-          { id, pictures } satisfies Answer,
-          pictures.map((picture) => picture.buffer),
-        ),
-      (failure: unknown) => port.postMessage({ id, failure } satisfies Answer),
+async function answer({ id, avatar, orders }: Question): Promise<void> {
+  try {
+    const face = await faceOf(avatar);
+    const pictures = orders.map((order) => face.draw(order));
+    port?.postMessage(
+      { id, pictures } satisfies Answer,
+      pictures.map((picture) => picture.buffer),
     );
+  } catch (failure) {
+    port?.postMessage({ id, failure } satisfies Answer);
+  }
+}
+
+// Strictly one after the other: when the thread dies, it died of the first that is unanswered.
+let work = Promise.resolve();
+port.on('message', (question: Question) => {
+  work = work.then(() => answer(question));
 });
+port.postMessage({ ready: true } satisfies Answer);
