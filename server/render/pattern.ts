@@ -52,7 +52,7 @@ class Pattern implements Renderer {
     this.#options = options;
     this.#card = drawCard(size);
     this.geometry = { ...size, freshFrames: options.freshFrames ?? 39, overlapFrames: options.overlapFrames ?? 6 };
-    this.expectedRtf = options.rtf ?? 0.01;
+    this.expectedRtf = Math.max(0.01, (options.rtf ?? 0) + (options.delayMs ?? 0) / (this.geometry.freshFrames * MS_PER_FRAME));
   }
 
   async *render(

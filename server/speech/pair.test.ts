@@ -3,7 +3,15 @@ import { systemClock, VirtualClock } from '#base/clock.ts';
 import { TICKS_PER_FRAME, type AvFrame } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import { pair, type PairOptions } from './pair.ts';
-import { failingRenderer, forgetfulRenderer, instantRenderer, sluggishRenderer, type TestRenderer } from './renderers.fixture.ts';
+import {
+  deafRenderer,
+  failingRenderer,
+  forgetfulRenderer,
+  hangingRenderer,
+  instantRenderer,
+  sluggishRenderer,
+  type TestRenderer,
+} from './renderers.fixture.ts';
 import { window, type VoicedWindow } from './windows.ts';
 
 /** Windows over a voice of clauses of so many frames, each frame's sound filled with its number. */
@@ -139,7 +147,29 @@ describe('pair', () => {
     expect(all.length).toBe(60);
     expect(all.findLastIndex((frame) => frame.picture)).toBeLessThan(8);
     expect(failures).toEqual([expect.objectContaining({ code: 'render_failed' })]);
-    expect(outlook.drawn).toBeGreaterThanOrEqual(outlook.known);
+    expect(outlook).toMatchObject({ drawn: Infinity, trouble: 'out of paint' });
+  });
+
+  it.each([
+    ['hangs half way', () => hangingRenderer(2)],
+    ['never begins', () => deafRenderer()],
+  ])('keeps the voice whole when the renderer %s, and nobody waits for its pictures for ever', async (_, open) => {
+    const clock = new VirtualClock();
+    const { frames, outlook, failures } = paired([30, 30], open(), { clock });
+    expect(await Array.fromAsync(frames)).toHaveLength(60);
+    await clock.advance(4_800);
+    expect(failures).toEqual([]);
+    expect(outlook.drawn).toBeLessThan(outlook.known);
+    await clock.advance(300);
+    expect(failures).toEqual([expect.objectContaining({ code: 'render_failed' })]);
+    expect(outlook).toMatchObject({ drawn: Infinity, trouble: 'The renderer has stopped to answer.' });
+  });
+
+  it('is left at once, also while the renderer hangs', async () => {
+    const { frames, abort } = paired([400], hangingRenderer(0));
+    await frames.next();
+    await frames.return();
+    expect(abort.signal.aborted).toBe(true);
   });
 
   it('passes on a failure of the voice after what was known before it, and says that no more will come', async () => {

@@ -1,8 +1,10 @@
 import { beepAt } from '#base/beep.ts';
 import type { Clock } from '#base/clock.ts';
-import { TICKS_PER_FRAME, type AvFrame } from '#base/media.ts';
+import { asAvatarError, AvatarError } from '#base/errors.ts';
+import { TICKS_PER_FRAME, type AvFrame, type DrawnFrame } from '#base/media.ts';
 import type { Outlook } from '#base/outlook.ts';
 import { Queue } from '#base/queue.ts';
+import { Watchdog } from '#base/watchdog.ts';
 import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
 import type { VoicedWindow } from './windows.ts';
 
@@ -14,6 +16,9 @@ const PICTURES_AHEAD = 25;
 const SLOW_AHEAD = 500;
 /** A renderer this close to real time counts as slow. */
 const FAST_RTF = 0.9;
+
+/** A renderer that does nothing of what it was given for so many times what a window usually takes, and this long at least (ms), is given up. */
+const PATIENCE = { times: 5, least: 5_000 } as const;
 
 export interface PairOptions {
   readonly renderer: Renderer;
@@ -69,9 +74,22 @@ class Work {
   #reached = 0;
   #wake: () => void = () => undefined;
   #failed = false;
+  /** The window the renderer is at. */
+  #given: VoicedWindow | undefined;
+  #begun = false;
+  readonly #watchdog: Watchdog;
+  /** Resolves when nobody wants pictures any more, rejects when there will be none. */
+  readonly #over = Promise.withResolvers<undefined>();
 
   constructor(options: PairOptions) {
     this.#options = options;
+    this.#watchdog = new Watchdog({
+      clock: options.clock,
+      suspicious: () => this.#given !== undefined || (!this.#begun && this.#windows.size > 0),
+      patience: () => this.#patience(),
+      bite: () => this.#over.reject(new AvatarError('render_failed', 'The renderer has stopped to answer.')),
+    });
+    this.#over.promise.catch(() => undefined);
     options.signal.addEventListener('abort', () => this.stop(), { once: true });
   }
 
@@ -84,6 +102,7 @@ class Work {
   stop(): void {
     this.#windows.clear();
     this.frames.clear();
+    this.#over.resolve(undefined);
     this.#wake();
   }
 
@@ -110,23 +129,45 @@ class Work {
     }
   }
 
-  /** Lets the renderer draw, and puts each picture into its frame. */
+  /** Lets the renderer draw, and puts each picture into its frame. Ends with the signal, whatever the renderer does. */
   async draw(): Promise<void> {
-    const { renderer, request, renderFailed } = this.#options;
+    const { renderer, request, renderFailed, signal, outlook } = this.#options;
+    const pictures = renderer.render(this.#inTime(), request, signal)[Symbol.asyncIterator]();
+    this.#watchdog.watch();
     try {
-      for await (const { frame, picture } of renderer.render(this.#inTime(), request, this.#options.signal)) {
-        const undrawn = this.#undrawn.get(frame);
-        if (undrawn) undrawn.picture = picture;
-        if (this.#reached === 0) this.#options.firstFrame();
-        this.#reach(frame + 1);
+      for (;;) {
+        const next = await Promise.race([pictures.next(), this.#over.promise]);
+        if (!next || next.done) break;
+        this.#watchdog.calm();
+        this.#put(next.value);
       }
     } catch (error) {
-      if (!this.#options.signal.aborted) renderFailed(error);
       this.#failed = true;
+      if (!signal.aborted) {
+        renderFailed(error);
+        outlook.trouble = asAvatarError(error).message;
+      }
     }
+    this.#watchdog.stop();
+    // Not awaited: one that hangs answers this only afterwards, if ever.
+    void pictures.return?.(undefined).then(undefined, () => undefined);
     // What the renderer has left out will never come, so nothing may wait for it.
-    this.#options.outlook.drawn = Number.POSITIVE_INFINITY;
+    outlook.drawn = Number.POSITIVE_INFINITY;
     this.#undrawn.clear();
+    this.#windows.clear();
+  }
+
+  #put({ frame, picture }: DrawnFrame): void {
+    const undrawn = this.#undrawn.get(frame);
+    if (undrawn) undrawn.picture = picture;
+    if (this.#reached === 0) this.#options.firstFrame();
+    this.#reach(frame + 1);
+  }
+
+  #patience(): number {
+    const { outlook, renderer } = this.#options;
+    const frames = this.#given?.freshFrames ?? renderer.geometry.freshFrames;
+    return Math.max(PATIENCE.least, PATIENCE.times * outlook.pace.expect(frames));
   }
 
   /** All frames before `frame` are drawn, or were left out by the renderer. */
@@ -143,6 +184,7 @@ class Work {
   /** The windows, none of them much sooner than it is needed; notes when the renderer begins each and is done with it. */
   async *#inTime(): AsyncGenerator<VoicedWindow, void, undefined> {
     const { clock, outlook, signal } = this.#options;
+    this.#begun = true;
     for await (const window of this.#windows) {
       while (!signal.aborted && window.startFrame >= this.#taken + this.#ahead(window)) {
         outlook.held = true;
@@ -151,7 +193,10 @@ class Work {
       outlook.held = false;
       if (signal.aborted) return;
       outlook.begin(window.startFrame * TICKS_PER_FRAME, clock.now());
+      this.#watchdog.calm();
+      this.#given = window;
       yield window;
+      this.#given = undefined;
       outlook.done(clock.now());
       this.#reached = window.startFrame + window.freshFrames;
     }

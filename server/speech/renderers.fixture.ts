@@ -75,3 +75,17 @@ export const failingRenderer = (at: number): TestRenderer =>
     if (window.index >= at) throw new AvatarError('render_failed', 'out of paint');
     return framesOf(window).map(drawn);
   });
+
+/** Draws up to its `at`th window and then answers nothing any more, not even that it shall stop. */
+export const hangingRenderer = (at: number): TestRenderer =>
+  renderer('hanging', 4, 0.01, async function* (window) {
+    if (window.index >= at) await new Promise(() => undefined);
+    yield* framesOf(window).map(drawn);
+  });
+
+/** Never even asks for a window. */
+export const deafRenderer = (): TestRenderer => ({
+  ...instantRenderer(),
+  name: 'deaf',
+  render: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
+});
