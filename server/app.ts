@@ -21,6 +21,7 @@ import { MemoryHistory } from './sessions/memory-history.ts';
 import { SessionRegistry } from './sessions/registry.ts';
 import { SqliteHistory } from './sessions/sqlite/sqlite-history.ts';
 import { attachSignalling } from './signalling/gateway.ts';
+import { watchEventLoop } from './telemetry/event-loop.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { Spending } from './telemetry/spending.ts';
 import { fliteTts } from './tts/flite.ts';
@@ -52,6 +53,7 @@ export async function startApp(config: Config, log: Log, given: Adapters = {}): 
 async function start(config: Config, log: Log, life: Lifetime, given: Adapters): Promise<string> {
   const clock = systemClock;
   const metrics = createMetrics();
+  life.defer(watchEventLoop(clock, log));
   const [tokens, history, sfu, renderer] = await Promise.all([
     Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
     owned(life, openHistory(config, log)),
