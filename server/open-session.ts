@@ -26,6 +26,7 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
     life.defer((reason) => stage.close(reason));
     broadcast.on('lost', ({ viewers }) => viewers > 0 && stage.hold(LOST_PATIENCE));
     broadcast.on('watched', () => stage.goOn());
+    broadcast.on('lossy', () => stage.allowCushion());
     const hls = HlsRendition.create({
       mode: request.hls ?? 'on-demand',
       subscribe: (sink) => stage.subscribe(sink),

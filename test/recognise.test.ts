@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
-import { recognise } from './recognise.ts';
+import { recognise, wordsHeard } from './recognise.ts';
 
 /** Longer than the 127 characters that ffmpeg writes of a line into a file. */
 const LONG =
@@ -37,6 +37,15 @@ it('hears a long sentence to its end', async () => {
 
 it('hears nothing in silence', async () => {
   expect(await recognise(Buffer.alloc(32_000), 16_000)).toBe('');
+});
+
+it.each([
+  ['One, two, three.', 'one two three', 3],
+  ['One, two, three.', 'well one and three', 2],
+  ['One, two, three.', 'three two one', 1],
+  ['One, two, three.', '', 0],
+])('of %s counts in "%s" the words that came in order: %i', (said, heard, count) => {
+  expect(wordsHeard(said, heard)).toBe(count);
 });
 
 it('fails on what is not sound', async () => {

@@ -25,3 +25,17 @@ export async function recognise(sound: Buffer, rate?: number): Promise<string> {
     .filter(Boolean)
     .join(' ');
 }
+
+/** How many words of `said` are in `heard`, in the same order. */
+export function wordsHeard(said: string, heard: string): number {
+  let row = [0];
+  const words = heard.split(' ');
+  for (const word of wordsOf(said)) {
+    const next = [0];
+    words.forEach((other, at) => next.push(word === other ? (row[at] ?? 0) + 1 : Math.max(row[at + 1] ?? 0, next[at] ?? 0)));
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+export const wordsOf = (text: string): string[] => text.toLowerCase().match(/[a-z']+/g) ?? [];

@@ -54,7 +54,7 @@ export class Attempt {
     const before = this.#reading;
     this.#reading = read(await this.webrtc.stats(), performance.now());
     if (!before) return undefined;
-    const stats = compare(before, this.#reading);
+    const stats: Stats = { ...compare(before, this.#reading), held_ms: Math.round(this.webrtc.heldMs) };
     const sync = stats['output_ms'] === undefined ? undefined : this.#meter.take(stats['output_ms']);
     return sync ? { stats: { ...stats, av_offset_ms: sync.offsetMs }, sync } : { stats };
   }

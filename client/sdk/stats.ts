@@ -17,7 +17,7 @@ interface OutputStats {
 }
 
 /** mediasoup's probation stream: not media. */
-const PROBATION_SSRC = 1234;
+export const PROBATION_SSRC = 1234;
 
 export function read(report: RTCStatsReport, atMs: number): Reading {
   const streams: Record<string, RTCInboundRtpStreamStats> = {};

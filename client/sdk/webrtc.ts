@@ -4,6 +4,7 @@ import { Chrome74 } from 'mediasoup-client/handlers/Chrome74';
 import { Firefox120 } from 'mediasoup-client/handlers/Firefox120';
 import { Safari12 } from 'mediasoup-client/handlers/Safari12';
 import type { AnswerOf, RequestInput } from '#protocol/signalling.ts';
+import { Cushion } from './cushion.ts';
 import { ClientError } from './errors.ts';
 import { Owned } from './owned.ts';
 import type { Signalling } from './signalling.ts';
@@ -39,10 +40,13 @@ export class WebRtc {
   readonly #transport: types.Transport;
   readonly #signalling: Signalling;
   readonly #owned: Owned;
+  readonly #cushion: Cushion;
 
   private constructor(consumers: readonly types.Consumer[], transport: types.Transport, signalling: Signalling, owned: Owned) {
     this.stream = new MediaStream(consumers.map(({ track }) => track));
     this.#sound = consumers.find(({ kind }) => kind === 'audio')?.rtpReceiver;
+    const receivers = consumers.flatMap(({ rtpReceiver }) => rtpReceiver ?? []);
+    this.#cushion = Cushion.lay(receivers, () => transport.getStats(), owned);
     this.#transport = transport;
     this.#signalling = signalling;
     this.#owned = owned;
@@ -87,6 +91,11 @@ export class WebRtc {
   get sounding(): { rtpTimestamp: number; sinceMs: number } | undefined {
     const source = this.#sound?.getSynchronizationSources()[0];
     return source && { rtpTimestamp: source.rtpTimestamp, sinceMs: source.timestamp - performance.timeOrigin };
+  }
+
+  /** How long pictures are held back now, because the network loses packets, ms. */
+  get heldMs(): number {
+    return this.#cushion.ms;
   }
 
   /** New credentials for a network that changed, which may have taken the socket along without a word. @throws ClientError */

@@ -26,6 +26,8 @@ export type BroadcastEvents = {
   lost: [{ viewers: number }];
   /** Media flows to a viewer: the first one, or one that is back. */
   watched: [];
+  /** A viewer that can hold pictures back (WebRTC, not WHEP) is on a network that loses packets; again and again while it does. */
+  lossy: [];
 };
 
 /** What lives on one worker and dies with it. */
@@ -173,6 +175,7 @@ export class Broadcast extends EventEmitter<BroadcastEvents> {
     let lost = 0;
     viewers.on('viewerclose', (_, reason) => (lost += reason === TRANSPORT_CLOSED ? 1 : 0));
     viewers.on('viewerconnect', () => this.emit('watched'));
+    viewers.on('viewerlossy', ({ kind }) => kind === 'webrtc' && this.emit('lossy'));
     router.router.observer.once('close', () => {
       if (this.#life.state !== 'open') return;
       const { webrtc, whep } = viewers.counts;

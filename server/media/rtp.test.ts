@@ -82,10 +82,13 @@ describe('H264Packetizer', () => {
     equal((packets[0]?.payload[0] ?? 0) & 0x60, 0x60, 'the STAP-A is as important as its most important unit');
   });
 
-  it('carries a playout delay of 0–0 on every packet, and nothing when no id is negotiated', () => {
+  it('carries a playout delay from 0 to what viewers may hold back on every packet, and nothing when no id is negotiated', () => {
     const unit = joinNals([new Uint8Array(3000).fill(0x41)]);
     for (const { extensions } of parseAll(new H264Packetizer({ ...video, playoutDelayId: 11 }).packetize(unit, 0))) {
       deepStrictEqual([...extensions], [[11, Uint8Array.of(0, 0, 0)]]);
+    }
+    for (const { extensions } of parseAll(new H264Packetizer({ ...video, playoutDelayId: 11 }).packetize(unit, 0, 400))) {
+      deepStrictEqual([...extensions], [[11, Uint8Array.of(0, 0, 40)]]);
     }
     for (const { extensions } of parseAll(new H264Packetizer(video).packetize(unit, 0))) equal(extensions.size, 0);
   });

@@ -6,6 +6,8 @@ const HEADER_BYTES = 12;
 /** One-byte header extensions (RFC 8285 §4.2): profile and length, then one word that holds the playout delay. */
 const PLAYOUT_DELAY_BYTES = 8;
 const ONE_BYTE_PROFILE = 0xbede;
+/** The most that viewers on a lossy network may hold pictures back, ms. Up to 500 Chromium still shows a picture as soon as it is decoded where it may. */
+export const CUSHION_MS = 400;
 const STAP_A = 24;
 const FU_A = 28;
 const FU_BYTES = 2;
@@ -41,9 +43,9 @@ class RtpStream {
     return HEADER_BYTES + (this.#playoutDelayId === undefined ? 0 : PLAYOUT_DELAY_BYTES);
   }
 
-  packet(timestamp: number, marker: boolean, payload: readonly Uint8Array[]): Uint8Array {
+  packet(timestamp: number, marker: boolean, payload: readonly Uint8Array[], maxDelayMs = 0): Uint8Array {
     const packet = new Uint8Array(this.headerBytes + payload.reduce((sum, part) => sum + part.length, 0));
-    this.#writeHeader(new DataView(packet.buffer), timestamp, marker);
+    this.#writeHeader(new DataView(packet.buffer), timestamp, marker, maxDelayMs);
     let at = this.headerBytes;
     for (const part of payload) {
       packet.set(part, at);
@@ -52,7 +54,7 @@ class RtpStream {
     return packet;
   }
 
-  #writeHeader(header: DataView, timestamp: number, marker: boolean): void {
+  #writeHeader(header: DataView, timestamp: number, marker: boolean, maxDelayMs: number): void {
     header.setUint8(0, 0x80 | (this.#playoutDelayId === undefined ? 0 : 0x10));
     header.setUint8(1, (marker ? 0x80 : 0) | this.#payloadType);
     header.setUint16(2, this.#sequence);
@@ -62,8 +64,8 @@ class RtpStream {
     if (this.#playoutDelayId === undefined) return;
     header.setUint16(12, ONE_BYTE_PROFILE);
     header.setUint16(14, 1);
-    // Minimum and maximum delay, 12 bits each in 10 ms units, both 0: show a picture as soon as it is decoded.
-    header.setUint32(16, ((this.#playoutDelayId << 4) | 2) << 24);
+    // Minimum and maximum delay, 12 bits each in 10 ms units; with a minimum of 0 a picture is shown as soon as it is decoded.
+    header.setUint32(16, ((((this.#playoutDelayId << 4) | 2) << 24) | Math.round(maxDelayMs / 10)) >>> 0);
   }
 }
 
@@ -90,11 +92,11 @@ export class H264Packetizer {
     throw new AvatarError('internal', `An RTP MTU of ${String(mtu)} bytes is too small; at least ${String(least)} are needed.`);
   }
 
-  /** One access unit as Annex B → its packets, in order; `ticks` at 48 kHz becomes the 90 kHz timestamp. */
-  packetize(accessUnit: Uint8Array, ticks: number): Uint8Array[] {
+  /** One access unit as Annex B → its packets, in order; `ticks` at 48 kHz becomes the 90 kHz timestamp. Viewers may hold it back by `maxDelayMs`. */
+  packetize(accessUnit: Uint8Array, ticks: number, maxDelayMs = 0): Uint8Array[] {
     const payloads = this.#payloads(splitNals(accessUnit));
     const timestamp = Math.floor((ticks * 15) / 8) >>> 0;
-    return payloads.map((payload, index) => this.#stream.packet(timestamp, index === payloads.length - 1, payload));
+    return payloads.map((payload, index) => this.#stream.packet(timestamp, index === payloads.length - 1, payload, maxDelayMs));
   }
 
   #payloads(nals: readonly Uint8Array[]): Uint8Array[][] {

@@ -5,6 +5,7 @@ import { silentLog } from '#base/log.ts';
 import { TICKS_PER_FRAME, i420Bytes, type AvFrame, type Packet, type VideoFrame } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import { createMetrics, type Metrics } from '#server/telemetry/metrics.ts';
+import { PLAYOUT_DELAY_ID } from './codecs.ts';
 import { IdleLoop } from './idle-loop.ts';
 import { parseRtp } from './rtp.ts';
 import { Stage } from './stage.ts';
@@ -135,6 +136,16 @@ describe('stage', () => {
     expect(audio.length).toBeGreaterThan(20);
     audio.slice(1).forEach((timestamp, i) => expect(timestamp - (audio[i] ?? 0)).toBe(960));
     for (const ticks of video) expect(ticks % TICKS_PER_FRAME).toBe(0);
+  });
+
+  it('lets viewers hold pictures back once packets are lost, and not before', async () => {
+    await sleep(120);
+    const before = rtp.length;
+    stage.allowCushion();
+    await sleep(120);
+    const delays = rtp.map((packet) => parseRtp(packet)?.extensions.get(PLAYOUT_DELAY_ID)?.at(2));
+    expect(new Set(delays.slice(0, before))).toEqual(new Set([undefined, 0]));
+    expect(new Set(delays.slice(before))).toEqual(new Set([undefined, 40]));
   });
 
   it('keeps the voice whole and shows the idle face when pictures stop coming', async () => {

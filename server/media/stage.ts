@@ -11,9 +11,12 @@ import { OpusEncoder, silentPacket } from './opus.ts';
 import { Pictures } from './pictures.ts';
 import { Playout } from './playout.ts';
 import type { StageProducers } from './producers.ts';
-import { H264Packetizer, OpusPacketizer } from './rtp.ts';
+import { CUSHION_MS, H264Packetizer, OpusPacketizer } from './rtp.ts';
 import { START_LEAD, Sync } from './sync.ts';
 import type { PacketSink, Speech, SpeechReport, StageEvents } from './types.ts';
+
+/** How long after the last loss viewers may still hold pictures back, ms; their clients let go after 30 s. */
+const CUSHION_LASTS = 60_000;
 
 export interface StageOptions {
   readonly idle: IdleSource;
@@ -37,6 +40,7 @@ export class Stage extends EventEmitter<StageEvents> {
   readonly #sinks = new Set<PacketSink>();
   #opus: OpusEncoder | undefined;
   #talking = false;
+  #cushionUntil = Number.NEGATIVE_INFINITY;
 
   private constructor(options: StageOptions) {
     super();
@@ -106,6 +110,11 @@ export class Stage extends EventEmitter<StageEvents> {
     this.#playout.hold(0);
   }
 
+  /** A viewer's network loses packets: viewers may hold pictures back for a while, so that what is sent again comes in time. */
+  allowCushion(): void {
+    this.#cushionUntil = this.#options.clock.now() + CUSHION_LASTS;
+  }
+
   /** Lets the present clause end, then goes idle. */
   drain(): void {
     this.#playout.drain();
@@ -138,7 +147,8 @@ export class Stage extends EventEmitter<StageEvents> {
   }
 
   #sendVideo(packet: Packet): void {
-    this.#options.producers.sendVideo(this.#video.packetize(packet.data, packet.ticks));
+    const maxDelayMs = this.#options.clock.now() < this.#cushionUntil ? CUSHION_MS : 0;
+    this.#options.producers.sendVideo(this.#video.packetize(packet.data, packet.ticks, maxDelayMs));
     this.#fanOut(packet);
     this.#options.metrics.handOverOffsetMs.set(this.#handOverDelay(packet.ticks));
   }

@@ -5,6 +5,7 @@ import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { TransportOptions } from '#protocol/signalling.ts';
+import { LossWatch } from './loss-watch.ts';
 import type { StageRouter } from './stage-router.ts';
 
 export type ViewerKind = 'webrtc' | 'whep';
@@ -40,6 +41,8 @@ export interface ViewerStats {
 export type ViewerEvents = {
   /** Media can flow: ICE found a path and DTLS is done. */
   connected: [];
+  /** Its network loses packets: again with each one that is asked for while that lasts. */
+  lossy: [];
   close: [reason: string];
 };
 
@@ -59,6 +62,7 @@ export class Viewer extends EventEmitter<ViewerEvents> {
   readonly #clock: Clock;
   readonly #life = new Lifetime();
   readonly #consumers = new Map<string, types.Consumer>();
+  readonly #losses = new LossWatch();
   #consuming = false;
   #cancelGrace: (() => void) | undefined;
 
@@ -135,8 +139,10 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     if (this.#consuming) throw new AvatarError('conflict', 'This viewer consumes already.');
     this.#consuming = true;
     for (const producerId of wanted) {
-      const consumer = await this.#transport.consume({ producerId, rtpCapabilities, paused: true });
+      // The voice too is sent again when it is asked for; mediasoup does so for video only unless told.
+      const consumer = await this.#transport.consume({ producerId, rtpCapabilities, paused: true, enableRtx: true });
       this.#consumers.set(consumer.id, consumer);
+      this.#watchLosses(consumer);
     }
     return [...this.#consumers.values()].map(({ id, producerId, kind, rtpParameters }) => ({
       id,
@@ -199,6 +205,14 @@ export class Viewer extends EventEmitter<ViewerEvents> {
       if (dtls === 'failed' || dtls === 'closed') closeFor(`dtls ${dtls}`);
       else this.#progress();
     });
+  }
+
+  #watchLosses(consumer: types.Consumer): void {
+    consumer.on('trace', () => {
+      if (this.#losses.requested(this.#clock.now())) this.emit('lossy');
+    });
+    // Answered, or closed by then.
+    consumer.enableTraceEvent(['nack']).catch(() => undefined);
   }
 
   #progress(): void {

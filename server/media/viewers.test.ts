@@ -46,6 +46,8 @@ test('a client hears the stage; video is left out for one without H.264; it star
   const connected = once(viewer, 'connected');
   const { consumers, options, transport } = await join(viewers, viewer);
   expect(options.map(({ kind }) => kind)).toEqual(['audio']);
+  // What is lost of the voice can be asked for again.
+  expect(options[0]?.rtpParameters.codecs[0]?.rtcpFeedback).toContainEqual({ type: 'nack', parameter: '' });
   await connected;
   expect(viewer.state).toBe('connected');
   expect((await viewer.stats()).streams).toMatchObject([{ kind: 'audio', packetsSent: 0 }]);

@@ -26,6 +26,8 @@ export type ViewersEvents = {
   count: [ViewerCounts];
   /** Media can flow to a viewer. */
   viewerconnect: [viewer: Viewer];
+  /** A viewer's network loses packets, which it asks for again. */
+  viewerlossy: [viewer: Viewer];
   /** A viewer left, was closed or given up. */
   viewerclose: [viewer: Viewer, reason: string];
 };
@@ -101,6 +103,7 @@ export class Viewers extends EventEmitter<ViewersEvents> {
     this.#viewers.set(viewer.id, viewer);
     metrics.viewers.inc({ kind: viewer.kind });
     viewer.once('connected', () => this.emit('viewerconnect', viewer));
+    viewer.on('lossy', () => this.emit('viewerlossy', viewer));
     viewer.once('close', (reason) => {
       this.#viewers.delete(viewer.id);
       metrics.viewers.dec({ kind: viewer.kind });
