@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
@@ -73,20 +73,34 @@ const SECRET_BYTES = 32;
 
 async function storedSecret(dataDir: string): Promise<Uint8Array> {
   const file = join(dataDir, 'secret');
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  // Written aside and linked into place, so that of two servers that start at once both read the same whole secret.
-  const draft = `${file}.${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, randomBytes(SECRET_BYTES).toString('base64url'), { mode: 0o600, flag: 'wx' });
   try {
+    const kept = await readFile(file, 'utf8').catch(async (error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      await makeSecret(dataDir, file);
+      return readFile(file, 'utf8');
+    });
+    const secret = Buffer.from(kept.trim(), 'base64url');
+    if (secret.length >= SECRET_BYTES) return secret;
+  } catch (cause) {
+    const why = codeOf(cause) === 'ENOSPC' ? 'the disk is full' : cause instanceof Error ? cause.message : String(cause);
+    const message = `The signing secret can't be kept in ${dataDir}: ${why}. Make it writable, or set DATA_DIR to another folder.`;
+    throw new AvatarError('storage_failed', message, { cause });
+  }
+  throw new AvatarError('internal', `${file} holds no signing secret of ${SECRET_BYTES} bytes; delete it and start again.`);
+}
+
+/** Written aside and linked into place, so that of two servers that start at once both read the same whole secret. */
+async function makeSecret(dataDir: string, file: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  try {
+    await writeFile(draft, randomBytes(SECRET_BYTES).toString('base64url'), { mode: 0o600, flag: 'wx' });
     await link(draft, file);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
   } finally {
-    await unlink(draft);
+    await rm(draft, { force: true });
   }
-  const secret = Buffer.from((await readFile(file, 'utf8')).trim(), 'base64url');
-  if (secret.length < SECRET_BYTES) {
-    throw new AvatarError('internal', `${file} holds no signing secret of ${SECRET_BYTES} bytes; delete it and start again.`);
-  }
-  return secret;
 }
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

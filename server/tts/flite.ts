@@ -15,6 +15,8 @@ const SAMPLES_PER_MS = RATE / 1_000;
 const DEFAULT_VOICE = 'slt';
 /** Each voice with the loudest sample of its own silence, measured: it pads clauses with 130 to 290 ms before and up to 200 ms after. */
 const VOICES: Readonly<Record<string, number>> = { slt: 100, kal: 250, awb: 200, rms: 80, kal16: 150 };
+/** Where there is such a folder, what is to be said is put into memory, so that a full disk takes nobody's voice. */
+const MEMORY = '/dev/shm';
 /** Silence left around a clause, ms. */
 const BEFORE = 40;
 const AFTER_SENTENCE = 150;
@@ -39,7 +41,7 @@ export function fliteTts({ ffmpeg = 'ffmpeg', log }: Options): Tts {
       const hush = VOICES[voice];
       if (hush === undefined) throw unknownVoice(voice);
       yield* oneAhead(clauses, { rate: RATE, signal }, async (life) => {
-        const folder = await mkdtemp(join(tmpdir(), 'flite-'));
+        const folder = await mkdtemp(join(MEMORY, 'flite-')).catch(() => mkdtemp(join(tmpdir(), 'flite-')));
         life.defer(() => rm(folder, { recursive: true, force: true }));
         return ({ index, text }) => {
           const words = plain(text);
