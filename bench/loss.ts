@@ -24,6 +24,7 @@ const NETWORKS = [
   { name: '5 % lost', faults: { loss: 0.05 } },
   { name: '10 % lost', faults: { loss: 0.1 } },
   { name: '20 % lost', faults: { loss: 0.2 } },
+  { name: '20 % lost, in runs of 3', faults: { loss: 0.2, burst: 3 } },
   { name: '10 % reordered', faults: { reorder: 0.1 } },
 ];
 
@@ -43,7 +44,7 @@ export async function run(): Promise<BenchResult> {
     await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.2, undefined, { timeout: 30_000 });
     const measured: Measured[] = [];
     for (const { name, faults } of NETWORKS) {
-      relay.shape({ loss: 0, reorder: 0, ...faults });
+      relay.shape({ loss: 0, burst: 1, reorder: 0, ...faults });
       await page.waitForTimeout(SETTLE_MS);
       const idle = await watchPlayback(page, IDLE_MS);
       measured.push({ name, idle, talking: await talk(server, session, page) });

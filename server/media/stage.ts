@@ -112,7 +112,9 @@ export class Stage extends EventEmitter<StageEvents> {
 
   /** A viewer's network loses packets: viewers may hold pictures back for a while, so that what is sent again comes in time. */
   allowCushion(): void {
-    this.#cushionUntil = this.#options.clock.now() + CUSHION_LASTS;
+    const now = this.#options.clock.now();
+    if (now >= this.#cushionUntil) this.#options.log.info("a viewer's network loses packets: viewers may hold pictures back");
+    this.#cushionUntil = now + CUSHION_LASTS;
   }
 
   /** Lets the present clause end, then goes idle. */
