@@ -91,9 +91,11 @@ test('a hundred sockets at once: as many as there is room for; who leaves makes 
     hasty.io.engine?.once('open', () => setImmediate(() => hasty.disconnect()));
   }
   await sleep(200);
-  await expect.poll(() => session.listenerCount('event')).toBe(0);
+  // Who drops out keeps a place for a while, but never more of them than there are.
+  expect(session.listenerCount('event')).toBeLessThanOrEqual(5);
   const again = await Promise.all(Array.from({ length: 5 }, () => enter({ token })));
   expect(again.map(({ refusal }) => refusal)).toEqual(Array(5).fill(undefined));
+  expect(session.listenerCount('event')).toBe(5);
 });
 
 test('connections per address at once, with a token or without; clients behind a trusted proxy have each their own', async () => {

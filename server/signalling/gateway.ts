@@ -4,6 +4,7 @@ import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
+import type { Session } from '#server/sessions/session.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { Admission, type AdmissionOptions, type Entry } from './admission.ts';
 import { Peer } from './peer.ts';
@@ -87,10 +88,17 @@ function welcome(socket: Socket, { session, role }: Entry, { seats, adapter }: H
   const log = options.log.child({ sessionId: session.id, socketId: socket.id, role });
   const { limits, clock } = options;
   const peer = new Peer({ id: socket.id, session, role, limits, clock, log });
+  makeRoom(seats, session, options.config.maxViewers);
   const left = (): void => {
     seats.delete(socket.id);
     adapter.forget(socket.id);
   };
   seats.set(socket.id, Seat.take(socket, peer, options, left));
   log.info('socket connected');
+}
+
+/** A place that is kept for somebody who dropped out goes to who is there: a session never has more places than viewers are allowed. */
+function makeRoom(seats: Hall['seats'], session: Session, maxViewers: number): void {
+  const taken = [...seats.values()].filter(({ peer }) => peer.session === session);
+  if (taken.length >= maxViewers) taken.find(({ empty }) => empty)?.leave('its place was needed');
 }

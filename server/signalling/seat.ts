@@ -55,6 +55,11 @@ export class Seat {
     return seat;
   }
 
+  /** Its connection dropped, and isn't back yet. */
+  get empty(): boolean {
+    return !this.#socket.connected;
+  }
+
   /** The client is back, on another connection. */
   takeUp(socket: Socket): void {
     this.#cancelWindow();
