@@ -25,7 +25,7 @@ async function open(...sorry: string[]) {
     await clock.advance(0);
     await clock.advance(ms);
   };
-  const say = async (text: string): Promise<void> => void (await session.prompt({ text, mode: 'say' }));
+  const say = (text: string) => session.prompt({ text, mode: 'say' });
   const told = (): string[] => events.map(({ name, payload }) => (name === 'state' ? payload.state : name));
   return { session, pass, say, told, events };
 }
