@@ -44,8 +44,8 @@ export const PROVIDER_FIELDS = {
   ELEVENLABS_BASE_URL: address.optional(),
   ELEVENLABS_VOICE_ID: name.regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits, "-" or "_"').default('EXAVITQu4vr4xnSDxMaL'),
   ELEVENLABS_MODEL: name.default('eleven_flash_v2_5'),
-  LLM_TIMEOUT: integer(100, 600_000).default(15_000),
-  TTS_TIMEOUT: integer(100, 600_000).default(8_000),
+  LLM_TIMEOUT: integer(100, 600_000).default(20_000),
+  TTS_TIMEOUT: integer(100, 600_000).default(10_000),
   LLM_PRICE: tokenPrices.optional(),
   TTS_PRICE: decimal(0, 1_000_000).optional(),
   HISTORY_TOKENS: integer(0, 10_000_000).default(4_000),
@@ -61,7 +61,7 @@ export interface Providers {
   readonly stt: string;
   readonly openai: OpenAiSettings;
   readonly elevenlabs: ElevenLabsSettings;
-  /** Until a model's first word, and until a voice's first sound. */
+  /** Until a model's first word, and until a clause's first sound, a second try included. */
   readonly timeouts: { readonly llm: number; readonly tts: number };
   /** USD per million tokens, and per million characters. */
   readonly prices: {

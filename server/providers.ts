@@ -40,7 +40,11 @@ export async function createTts(config: Config, flite: Tts, { clock, log, metric
   return openAiTts({ apiKey, baseUrl, model, voice, patience, clock, failed });
 }
 
-const patienceOf = (first: number, whole: number): Patience => ({ first, between: first, whole: Math.max(first, whole) });
+/** What is configured is until the first of the answer, a second try included. */
+const patienceOf = (configured: number, whole: number): Patience => {
+  const once = Math.ceil(configured / 2);
+  return { first: once, between: once, whole: Math.max(configured, whole) };
+};
 
 /** Each failed attempt is counted and logged; what the listener hears of it is the turn's. */
 const counted =

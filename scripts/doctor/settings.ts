@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Config } from '#server/config.ts';
 import { absent, missing, ok, type Finding } from './findings.ts';
+import { providers } from './providers.ts';
 
 /** Settings, ports and folders as the server would use them. Needs the npm packages. */
 export async function settings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -19,6 +20,7 @@ export async function settings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     ok('settings', `llm ${config.llm}, tts ${config.tts}, stt ${config.stt}, renderer ${config.renderer}`),
     ...config.warnings.map((warning) => absent('settings', warning, 'unset it, or leave it for later')),
     ...keys(env),
+    ...(await providers(config)),
     dataDir(config.dataDir),
     await httpPort(config),
     await mediaPorts(config),

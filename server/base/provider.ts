@@ -7,6 +7,8 @@ import { timed, type Patience } from './timed.ts';
 
 /** Times one thing is asked for, at most. */
 const ATTEMPTS = 3;
+/** How many of them may run into a limit of time: each is a silence already. */
+const TIMEOUTS = 2;
 /** Nobody listens to a silence longer than this, ms: a provider that wants a longer pause has failed. */
 const LONGEST_PAUSE = 5_000;
 const BACKOFF = new ExponentialBackoff({ generator: decorrelatedJitterGenerator, initialDelay: 250, maxDelay: 2_000 });
@@ -46,12 +48,15 @@ export class Provider {
    */
   async *stream<T>(ask: (signal: AbortSignal) => AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
     let backoff: IBackoff<unknown> = BACKOFF.next();
+    let timeouts = 0;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       const failure = yield* this.#attempt(ask, signal);
       if (!failure) return;
       const pause = failure.retryAfter ?? backoff.duration;
       backoff = backoff.next(undefined);
-      if (!PASSING.has(failure.kind) || attempt === ATTEMPTS || pause > LONGEST_PAUSE) throw this.#error(failure);
+      if (failure.kind === 'timeout') timeouts += 1;
+      const hopeless = !PASSING.has(failure.kind) || attempt === ATTEMPTS || timeouts === TIMEOUTS;
+      if (hopeless || pause > LONGEST_PAUSE) throw this.#error(failure);
       await sleep(this.#options.clock, pause, signal);
     }
   }

@@ -163,6 +163,13 @@ describe('openAiLlm', () => {
     expect([wire.asked.length, failed]).toEqual([3, ['overloaded', 'overloaded', 'overloaded']]);
   });
 
+  it('gives up after running into its limit of time twice', async () => {
+    await speakTo(mute);
+    expect((await failure()).message).toContain('nothing came within 400 ms');
+    expect([wire.asked.length, failed]).toEqual([2, ['timeout', 'timeout']]);
+    await expect.poll(() => wire.asked.every(({ left }) => left)).toBe(true);
+  });
+
   it.each<[string, string, string]>([
     ['with what follows', 'three four five.', ' '],
     ['with the last words again', 'two three four five.', ' '],
