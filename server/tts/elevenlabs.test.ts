@@ -36,7 +36,8 @@ voiceContract('ElevenLabs', voice, timedSpeech);
 describe('elevenLabsTts', () => {
   it('asks for PCM with times, in the voice, model and language it is given', async () => {
     const { wire, say } = await bench(timedSpeech());
-    await say('Hello.');
+    await say('Hello.', 'Good bye.');
+    expect(wire.asked[1]?.body).toMatchObject({ text: 'Good bye.', previous_text: 'Hello.' });
     expect(wire.asked[0]).toMatchObject({
       path: '/v1/text-to-speech/voice-1/stream/with-timestamps',
       headers: { 'xi-api-key': KEY },

@@ -38,6 +38,12 @@ export interface ElevenLabsTtsOptions {
 type Chunk =
   Awaited<ReturnType<ElevenLabsClient['textToSpeech']['streamWithTimestamps']>> extends AsyncIterable<infer One> ? One : never;
 
+interface Words {
+  readonly text: string;
+  readonly previousText?: string;
+  readonly languageCode?: string;
+}
+
 interface Opened {
   readonly format: typeof PCM | typeof MP3;
   readonly chunks: AsyncIterable<Chunk>;
@@ -60,8 +66,8 @@ export function elevenLabsTts(options: ElevenLabsTtsOptions): Tts {
   // What the plan refuses is not asked for again.
   let usual: Opened['format'] = PCM;
 
-  async function open(text: string, voice: string, language: string, abortSignal: AbortSignal): Promise<Opened> {
-    const request = { text, modelId, ...languageOf(modelId, language) };
+  async function open(words: Words, voice: string, abortSignal: AbortSignal): Promise<Opened> {
+    const request = { ...words, modelId };
     const ask = async (format: Opened['format']): Promise<Opened> => ({
       format,
       chunks: await client.textToSpeech.streamWithTimestamps(voice, { ...request, outputFormat: format }, { abortSignal }),
@@ -82,10 +88,14 @@ export function elevenLabsTts(options: ElevenLabsTtsOptions): Tts {
     rate: RATE,
     synthesize: (clauses, { voice = voiceId, language }, signal, spend) =>
       oneAhead(clauses, { rate: RATE, signal }, (life) => {
-        const render = (text: string, stop: AbortSignal): Rendition => {
+        const render = (text: string, before: string, stop: AbortSignal): Rendition => {
           const characters: Character[] = [];
           const sound = async function* (): AsyncGenerator<Int16Array, void, undefined> {
-            const { chunks, format } = await open(text, voice, language, stop);
+            const { chunks, format } = await open(
+              { text, ...previousOf(modelId, before), ...languageOf(modelId, language) },
+              voice,
+              stop,
+            );
             spend?.({ part: 'tts', provider: NAME, characters: text.length });
             const bytes = read(chunks, text, characters);
             yield* format === PCM ? samplesOf(bytes) : decodedMp3(bytes, RATE, stop);
@@ -108,6 +118,10 @@ function clientOf({ apiKey = '', baseUrl }: ElevenLabsTtsOptions): ElevenLabsCli
     fetcher: ({ timeoutMs: _, ...request }) => fetcher(request),
   });
 }
+
+/** What was said before, for the melody of what is said now; the newest model refuses it. */
+const previousOf = (model: string, previousText: string): { previousText?: string } =>
+  previousText === '' || model.endsWith('_v3') ? {} : { previousText };
 
 /** Only these models take a language, and only by its two letters. */
 function languageOf(model: string, language: string): { languageCode?: string } {

@@ -29,7 +29,7 @@ export async function* decodedMp3(
   try {
     yield* samplesOf(child.stdout);
     const { failed } = await child;
-    await feeding;
+    if (!failed) await feeding;
     if (broken) throw broken.error;
     if (failed && !signal.aborted) throw new AvatarError('provider_failed', 'ffmpeg could not decode MP3: is it installed?');
   } finally {

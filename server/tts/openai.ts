@@ -49,7 +49,7 @@ export function openAiTts(options: OpenAiTtsOptions): Tts {
             throw new Broken('garbage', 'its answer is no sound');
           yield* pcm(response.body ?? new ReadableStream<Uint8Array>());
         };
-        return saidBy(provider, RATE, life, (text, stop) => ({ sound: samplesOf(bytes(text, stop)), characters: [] }));
+        return saidBy(provider, RATE, life, (text, _before, stop) => ({ sound: samplesOf(bytes(text, stop)), characters: [] }));
       }),
   };
 }

@@ -12,19 +12,25 @@ export interface Rendition {
   readonly characters: readonly Character[];
 }
 
-/** Has `provider` say clauses, a request each; one that is cut off is asked for again and gone on with where it stopped. */
+/**
+ * Has `provider` say clauses, a request each; one that is cut off is asked for again and gone on with where it stopped.
+ * @param render is given the clause's text and that of the one before
+ */
 export function saidBy(
   provider: Provider,
   rate: number,
   life: Lifetime,
-  render: (text: string, signal: AbortSignal) => Rendition,
+  render: (text: string, before: string, signal: AbortSignal) => Rendition,
 ): Say {
+  let last = '';
   return ({ text }) => {
     if (!/[\p{L}\p{N}]/u.test(text)) return [];
+    const before = last;
+    last = text;
     const clip = new Clip(rate);
     let told = 0;
     const ask = async function* (signal: AbortSignal): AsyncGenerator<Piece, void, undefined> {
-      const { sound, characters } = render(text, signal);
+      const { sound, characters } = render(text, before, signal);
       for await (const samples of clip.follow(sound, characters)) {
         const news = characters.slice(told);
         told += news.length;
