@@ -17,7 +17,7 @@ describe.skipIf(!disk)('a full disk', { timeout: 120_000 }, () => {
     running.push(server);
     return server;
   };
-  const stop = async (): Promise<void> => void (await Promise.all(running.splice(0).map((server) => server.stop())));
+  const stop = (): Promise<unknown> => Promise.all(running.splice(0).map((server) => server.stop()));
   const say = (server: RunningServer, { id, token }: CreatedSession, text: string) =>
     server.call('POST', `/v1/sessions/${id}/prompts`, { text, mode: 'say' }, token);
   const transcript = async (server: RunningServer, { id, token }: CreatedSession) =>

@@ -29,7 +29,9 @@ export async function startPluggedServer(env: Record<string, string> = {}): Prom
       const [from = NaN, to = NaN] = (await pull(`block ${ms}`)).split(' ').map(Number);
       return { from, to };
     },
-    inThread: async (name, expression) => void (await pull(`thread ${name} ${expression}`)),
+    async inThread(name, expression) {
+      await pull(`thread ${name} ${expression}`);
+    },
     async stop() {
       const stopped = await server.stop();
       await rm(folder, { recursive: true });
