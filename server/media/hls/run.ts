@@ -19,7 +19,7 @@ const FINISH_MS = 2_000;
 /** Fragments are a second long. So much media beyond the last one, and still no next one, looks as if ffmpeg were stuck. */
 const SUSPICIOUS = 1.3 * TICKS_PER_SECOND;
 /** How long it may look so, ms: to begin, and later. */
-const PATIENCE = { start: 3_000, later: 200 } as const;
+const PATIENCE = { start: 5_000, later: 200 } as const;
 
 /** One run of ffmpeg, from its start to its end. It goes on with what was not published before it. */
 export class HlsRun {
