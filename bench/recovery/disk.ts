@@ -20,7 +20,7 @@ export async function run(): Promise<RecoveryRow[]> {
       const { body } = await server.call('POST', `/v1/sessions/${session.id}/prompts`, prompt, session.token);
       answers.push(performance.now() - askedAt);
       if ((body as { stored?: boolean }).stored !== false) throw new Error('a full disk was said to have stored a prompt');
-      await sleep(1_000);
+      await sleep(200 + Math.random() * 2_000);
       const written = (): number => server.log.filter(({ msg }) => msg === 'history is written again').length;
       const [before, freedAt] = [written(), performance.now()];
       await disk.free();
