@@ -45,7 +45,7 @@ describe('a cushion', () => {
   afterEach(() => vi.useRealTimers());
   const receiver = (kind: string) => ({ track: { kind }, jitterBufferTarget: null }) as unknown as RTCRtpReceiver;
 
-  it('is laid under sound and picture when packets are lost, the sound by the lead more, and taken away when it is calm', async () => {
+  it('is laid under sound and picture when packets are lost, the sound by its usual buffer more, and taken away when it is calm', async () => {
     const owned = new Owned();
     const receivers = [receiver('audio'), receiver('video')];
     let counted = [inbound(0, 0)];

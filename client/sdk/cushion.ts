@@ -15,8 +15,8 @@ const ONE_REPEAT = 160;
 const TWO_REPEATS = 280;
 /** The most the server lets pictures be held back, ms: the playout delay it sends. */
 const MOST = 400;
-/** The voice is sent about so much ahead of its picture, ms. */
-const LEAD = 50;
+/** What a browser holds sound back where nothing is lost, and pictures not at all, ms. */
+const SOUND_BUFFER = 50;
 /** How long nothing must have been lost before the cushion is taken away, ms. */
 const CALM = 30_000;
 
@@ -91,9 +91,9 @@ export class Cushion {
   }
 }
 
-/** Where a browser doesn't let it be set, its own judgement stays. The voice waits longer by its lead, so that it stays in step. */
+/** Where a browser doesn't let it be set, its own judgement stays. Sound waits as much longer as it always does, so that it stays in step. */
 function setHold(receiver: RTCRtpReceiver, ms: number): void {
   if (!('jitterBufferTarget' in receiver)) return;
-  const lead = receiver.track.kind === 'audio' ? LEAD : 0;
-  receiver.jitterBufferTarget = ms === 0 ? null : ms + lead;
+  const more = receiver.track.kind === 'audio' ? SOUND_BUFFER : 0;
+  receiver.jitterBufferTarget = ms === 0 ? null : ms + more;
 }

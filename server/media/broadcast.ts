@@ -26,7 +26,7 @@ export type BroadcastEvents = {
   lost: [{ viewers: number }];
   /** Media flows to a viewer: the first one, or one that is back. */
   watched: [];
-  /** A viewer that can hold pictures back (WebRTC, not WHEP) is on a network that loses packets; again and again while it does. */
+  /** A viewer that can hold pictures back (WebRTC, not WHEP) is on a network that loses packets; again every 20 s while it does. */
   lossy: [];
 };
 

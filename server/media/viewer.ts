@@ -41,7 +41,7 @@ export interface ViewerStats {
 export type ViewerEvents = {
   /** Media can flow: ICE found a path and DTLS is done. */
   connected: [];
-  /** Its network loses packets: again with each one that is asked for while that lasts. */
+  /** Its network loses packets; again every 20 s while it does. */
   lossy: [];
   close: [reason: string];
 };
@@ -62,7 +62,7 @@ export class Viewer extends EventEmitter<ViewerEvents> {
   readonly #clock: Clock;
   readonly #life = new Lifetime();
   readonly #consumers = new Map<string, types.Consumer>();
-  readonly #losses = new LossWatch();
+  readonly #losses: LossWatch;
   #consuming = false;
   #cancelGrace: (() => void) | undefined;
 
@@ -72,6 +72,14 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     this.#source = source;
     this.#transport = transport;
     this.#clock = clock;
+    this.#losses = new LossWatch({
+      clock,
+      listen: (on) => {
+        for (const consumer of this.#consumers.values()) traceLosses(consumer, on);
+      },
+      lossy: () => this.emit('lossy'),
+    });
+    this.#life.defer(() => this.#losses.close());
   }
 
   static async open(kind: ViewerKind, source: ViewerSource, clock: Clock): Promise<Viewer> {
@@ -142,7 +150,8 @@ export class Viewer extends EventEmitter<ViewerEvents> {
       // The voice too is sent again when it is asked for; mediasoup does so for video only unless told.
       const consumer = await this.#transport.consume({ producerId, rtpCapabilities, paused: true, enableRtx: true });
       this.#consumers.set(consumer.id, consumer);
-      this.#watchLosses(consumer);
+      consumer.on('trace', () => this.#losses.requested());
+      traceLosses(consumer, true);
     }
     return [...this.#consumers.values()].map(({ id, producerId, kind, rtpParameters }) => ({
       id,
@@ -207,14 +216,6 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     });
   }
 
-  #watchLosses(consumer: types.Consumer): void {
-    consumer.on('trace', () => {
-      if (this.#losses.requested(this.#clock.now())) this.emit('lossy');
-    });
-    // Answered, or closed by then.
-    consumer.enableTraceEvent(['nack']).catch(() => undefined);
-  }
-
   #progress(): void {
     const { iceState, dtlsState } = this.#transport;
     if (dtlsState !== 'connected' || (iceState !== 'connected' && iceState !== 'completed')) return;
@@ -228,6 +229,11 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     this.#cancelGrace?.();
     this.#cancelGrace = this.#clock.at(this.#clock.now() + GRACE, () => void this.close(reason).catch(() => undefined));
   }
+}
+
+/** Whether the worker tells when the viewer asks for a lost packet. It answers, or is closed by then. */
+function traceLosses(consumer: types.Consumer, on: boolean): void {
+  consumer.enableTraceEvent(on ? ['nack'] : []).catch(() => undefined);
 }
 
 /** Their inside is mediasoup's; it completes what it checks, so it gets a copy. */

@@ -82,6 +82,8 @@ describe('a viewer on a network that loses packets, both ways', () => {
     await page.waitForTimeout(1_500);
     const heard = await recognise(await stopRecording());
     expect(wordsHeard(LONG_TEXT, heard), `heard: ${heard}`).toBeGreaterThanOrEqual(INTELLIGIBLE);
+    // Held back for a minute after each time the server hears of losses, which it does every 20 s: one stretch, said once.
+    expect(server.log.filter(({ msg }) => String(msg).includes('loses packets'))).toHaveLength(1);
     expect((audio['concealedSamples'] ?? 0) / (audio['totalSamplesReceived'] ?? 1)).toBeLessThan(0.1);
   });
 });
