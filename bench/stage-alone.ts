@@ -70,7 +70,8 @@ async function* speech(): AsyncGenerator<AvFrame> {
     const pcm = await piece(files.sound, frame, TICKS_PER_FRAME * 2);
     yield {
       frame,
-      picture: { ...size, data },
+      // As the portrait renderer gives its pictures out.
+      picture: { ...size, data, free: () => void data.buffer.transfer(0) },
       sound: new Int16Array(pcm.buffer),
       clause,
       startOfClause: frame === 0,
@@ -79,7 +80,7 @@ async function* speech(): AsyncGenerator<AvFrame> {
   }
 }
 
-async function piece(file: Awaited<ReturnType<typeof open>>, index: number, bytes: number): Promise<Uint8Array> {
+async function piece(file: Awaited<ReturnType<typeof open>>, index: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const data = new Uint8Array(bytes);
   await file.read(data, 0, bytes, index * bytes);
   return data;

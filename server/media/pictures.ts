@@ -89,7 +89,7 @@ export class Pictures {
     if (picture) {
       if (this.#missing >= PATIENCE) this.#seam.turn(frame, 'speech', undefined);
       this.#missing = 0;
-      this.#lastSpoken = picture;
+      this.#replace(picture);
       return true;
     }
     this.#missing += 1;
@@ -98,6 +98,13 @@ export class Pictures {
       this.#lastSpoken = undefined;
     }
     return this.#missing >= PATIENCE;
+  }
+
+  /** The picture before is let go once it is encoded: idle would now take over from this one. */
+  #replace(picture: VideoFrame): void {
+    const before = this.#lastSpoken;
+    this.#lastSpoken = picture;
+    if (before?.free && before !== picture) void this.#work.then(() => before.free?.());
   }
 
   /** Stored packets go on while nobody needs a keyframe in between, and take over from live ones at a whole second. */

@@ -6,7 +6,7 @@ import { systemClock, VirtualClock, type Clock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 import { sendTone, startSfu } from '#test/support/sfu.ts';
-import { WhepPeer } from '#test/support/whep-peer.ts';
+import { withH264, WhepPeer } from '#test/support/whep-peer.ts';
 import { listen } from '#test/support/wrtc.ts';
 import { GRACE } from './viewer.ts';
 import { Viewers } from './viewers.ts';
@@ -27,21 +27,6 @@ function peer(): WhepPeer {
   onTestFinished(() => made.close());
   return made;
 }
-
-/** An offer by a peer that knows H.264, as browsers write it. */
-const withH264 = (sdp: string): string =>
-  sdp
-    .replace(/^(m=video \d+ \S+) .*$/m, '$1 46 47 48')
-    .replace(
-      /^a=rtpmap:96 VP8\/90000\r\n/m,
-      [
-        ...[46, 47, 48].map((payloadType) => `a=rtpmap:${payloadType} H264/90000\r\n`),
-        'a=rtcp-fb:47 nack\r\na=rtcp-fb:47 nack pli\r\na=rtcp-fb:47 goog-remb\r\n',
-        'a=fmtp:46 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f\r\n',
-        'a=fmtp:47 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n',
-        'a=fmtp:48 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f\r\n',
-      ].join(''),
-    );
 
 test('a foreign peer hears the stage under its own payload type; without H.264 its video line is rejected', async () => {
   const { producers, viewers, whep, gauge } = await setUp();

@@ -124,7 +124,7 @@ class Portrait implements Renderer {
       const pictures = await orAborted(this.#studio.draw(avatar, orders.slice(at, at + BATCH), signal), signal);
       if (!pictures) return;
       for (const data of pictures) {
-        yield { width, height, data };
+        yield { width, height, data, free: () => void data.buffer.transfer(0) };
         if (signal.aborted) return;
       }
     }

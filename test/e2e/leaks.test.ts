@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, readdir, readlink, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lookInside, resident, TRANSPARENT, type Inside } from '#test/support/inside.ts';
 import { children } from '#test/support/processes.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 import { VISITS } from '#test/support/visits.ts';
@@ -15,15 +16,6 @@ const WARM = 40;
 const LANES = 6;
 const SILENT = ['created', 'joined', 'joined again and again', 'HLS given up'];
 const MB = 2 ** 20;
-
-/** What the server's own look into itself says (test/fixtures/looked-into.ts). */
-interface Inside {
-  readonly warnings: number;
-  readonly objects: Record<string, number>;
-  readonly resources: Record<string, number>;
-  readonly sfu: Record<string, number>;
-  readonly memory: Record<'heapUsed' | 'arrayBuffers' | 'opus', number>;
-}
 
 /** All that has to be as it was; `memory` may breathe. */
 interface Reading {
@@ -38,7 +30,7 @@ describe('200 sessions, opened, used in every way and closed', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'leaks-'));
     server = await startServer({
-      NODE_OPTIONS: '--expose-gc --import=./test/fixtures/looked-into.ts',
+      ...TRANSPARENT,
       DATA_DIR: join(folder, 'data'),
       TMPDIR: folder,
       CREATE_RATE_LIMIT: '100000',
@@ -137,21 +129,10 @@ async function read(server: RunningServer): Promise<Reading> {
     },
     memory: {
       ...memory,
-      server: await resident(server.pid),
-      workers: (await Promise.all(workers.map(resident))).reduce((a, b) => a + b, 0),
+      server: resident(server.pid),
+      workers: workers.map(resident).reduce((a, b) => a + b, 0),
     },
   };
-}
-
-async function lookInside(server: RunningServer): Promise<Inside> {
-  const readings = (): unknown[] => server.log.filter(({ msg }) => msg === 'reading');
-  const known = readings().length;
-  process.kill(server.pid, 'SIGUSR2');
-  for (let waited = 0; readings().length === known; waited += 20) {
-    if (waited > 20_000) throw new Error('the server did not answer SIGUSR2');
-    await sleep(20);
-  }
-  return readings().at(-1) as Inside;
 }
 
 /** Open file descriptors by what they are; numbers in names are left out. */
@@ -163,11 +144,6 @@ async function descriptorsOf(pid: number): Promise<Record<string, number>> {
     if (kind !== undefined) kinds[kind] = (kinds[kind] ?? 0) + 1;
   }
   return kinds;
-}
-
-/** Resident memory, bytes (proc(5)). */
-async function resident(pid: number): Promise<number> {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
 }
 
 function named(prefix: string, counts: Record<string, number>): Record<string, number> {

@@ -50,3 +50,18 @@ export function renumber(sdp: string, from: number, to: number): string {
     .replace(/^(m=audio \d+ \S+ )(.*)$/m, (_, head: string, formats: string) => head + formats.replace(String(from), String(to)))
     .replace(`${from}/${from}`, `${to}/${to}`);
 }
+
+/** An offer by a peer that knows H.264, as browsers write it. */
+export const withH264 = (sdp: string): string =>
+  sdp
+    .replace(/^(m=video \d+ \S+) .*$/m, '$1 46 47 48')
+    .replace(
+      /^a=rtpmap:96 VP8\/90000\r\n/m,
+      [
+        ...[46, 47, 48].map((payloadType) => `a=rtpmap:${payloadType} H264/90000\r\n`),
+        'a=rtcp-fb:47 nack\r\na=rtcp-fb:47 nack pli\r\na=rtcp-fb:47 goog-remb\r\n',
+        'a=fmtp:46 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f\r\n',
+        'a=fmtp:47 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n',
+        'a=fmtp:48 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f\r\n',
+      ].join(''),
+    );

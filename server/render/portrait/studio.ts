@@ -21,7 +21,7 @@ interface Asked {
   readonly signal: AbortSignal | undefined;
   /** Threads that died of it. */
   deaths: number;
-  resolve(pictures: Uint8Array[]): void;
+  resolve(pictures: Uint8Array<ArrayBuffer>[]): void;
   reject(error: AvatarError): void;
 }
 
@@ -73,7 +73,7 @@ export class Studio {
   }
 
   /** Draws the orders, as I420, in order. */
-  draw(avatar: string, orders: readonly Order[], signal?: AbortSignal): Promise<Uint8Array[]> {
+  draw(avatar: string, orders: readonly Order[], signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>[]> {
     if (this.#life.state !== 'open') return Promise.reject(failed('is closed'));
     const question: Question = { id: this.#next++, avatar, orders };
     if (this.#open.size === 0) this.#begin();
