@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sleep as sleepOn, systemClock } from '#base/clock.ts';
-import { silentLog } from '#base/log.ts';
+import { createLog } from '#base/log.ts';
 import { TICKS_PER_FRAME, i420Bytes, type AvFrame, type Packet, type VideoFrame } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import { createMetrics, type Metrics } from '#server/telemetry/metrics.ts';
@@ -15,7 +15,7 @@ const SIZE = { width: 128, height: 128 };
 const sleep = (ms: number): Promise<void> => sleepOn(systemClock, ms);
 
 /** A grey picture with a bright bar at `phase` (0–1) of its width. */
-function bar(phase: number, level = 200): VideoFrame {
+function bar(phase: number, level = 200): VideoFrame & { data: Uint8Array<ArrayBuffer> } {
   const data = new Uint8Array(i420Bytes(SIZE)).fill(128);
   const at = Math.round(phase * (SIZE.width - 16));
   for (let y = 0; y < SIZE.height; y += 1) data.fill(level, y * SIZE.width + at, y * SIZE.width + at + 16);
@@ -27,7 +27,12 @@ async function* idlePictures(): AsyncGenerator<VideoFrame> {
   for (let i = 0; i < 50; i += 1) yield await Promise.resolve(bar(0.5 - 0.5 * Math.cos((2 * Math.PI * i) / 50)));
 }
 
-function speech(frames: number, drawn = frames): Speech {
+/** `freed` collects the frames whose picture the stage let go; it then is empty, so that a later look at it fails. */
+function speech(frames: number, drawn = frames, freed: number[] = []): Speech {
+  const picture = (frame: number): VideoFrame => {
+    const drawn = bar((frame % 25) / 25, 230);
+    return { ...drawn, free: () => void (drawn.data.buffer.transfer(0), freed.push(frame)) };
+  };
   const outlook = new Outlook(0.1);
   outlook.hear(frames * TICKS_PER_FRAME, true);
   outlook.draw(frames);
@@ -42,7 +47,7 @@ function speech(frames: number, drawn = frames): Speech {
         clause,
         startOfClause: frame === 0,
         endOfClause: frame === frames - 1,
-        picture: frame < drawn ? bar((frame % 25) / 25, 230) : undefined,
+        picture: frame < drawn ? picture(frame) : undefined,
       });
     }
   }
@@ -55,9 +60,11 @@ describe('stage', () => {
   let requestKeyframe: () => void = () => undefined;
   let metrics: Metrics;
   const rtp: Uint8Array[] = [];
+  const complaints: string[] = [];
 
   beforeEach(async () => {
     rtp.length = 0;
+    complaints.length = 0;
     metrics = createMetrics();
     loop = await IdleLoop.build(idlePictures(), SIZE, new AbortController().signal);
     stage = Stage.create({
@@ -71,13 +78,14 @@ describe('stage', () => {
       },
       stamped: false,
       clock: systemClock,
-      log: silentLog,
+      log: createLog('warn', { write: (line) => complaints.push(line) }),
       metrics,
     });
   });
   afterEach(async () => {
     await stage.close('test over');
     await loop.close();
+    expect(complaints).toEqual([]);
   });
 
   it('joins stored and live packets into one stream that decodes without an error, picture for picture', async () => {
@@ -105,6 +113,22 @@ describe('stage', () => {
     expect(kinds).toMatch(/^s*l{40,}s+$/);
     const seams = await metrics.seamError.get();
     expect(seams.values.filter((value) => value.metricName === 'seam_error_count').map((value) => value.value)).toEqual([1, 1]);
+  });
+
+  it('lets each spoken picture go once the next one is shown, and none that a cut or a fade still needs', async () => {
+    const freed: number[] = [];
+    const cut = stage.play(speech(100, 100, freed));
+    while (freed.length < 10) await sleep(5);
+    stage.cut();
+    await cut;
+    const again = stage.play(speech(40, 40, freed));
+    await sleep(100);
+    stage.cut();
+    await again;
+    freed.length = 0;
+    await stage.play(speech(20, 20, freed));
+    await sleep(400);
+    expect(freed).toEqual(Array.from({ length: 19 }, (_, frame) => frame));
   });
 
   it('answers a keyframe request in the middle of a stored second, then goes back to stored packets', async () => {
