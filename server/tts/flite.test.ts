@@ -6,6 +6,7 @@ import { silentLog } from '#base/log.ts';
 import type { Clause, PcmChunk } from '#base/media.ts';
 import { recognise } from '#test/recognise.ts';
 import { fliteTts } from './flite.ts';
+import type { Tts } from './tts.ts';
 
 const tts = fliteTts({ log: silentLog });
 const english = { language: 'en' };
@@ -84,19 +85,21 @@ describe('fliteTts', () => {
   describe('leaves no child and no file', () => {
     const long = 'This is a long sentence that goes on and on. '.repeat(12);
     let folder: string;
+    let tts: Tts;
     beforeEach(async () => {
       folder = await mkdtemp(join(tmpdir(), 'voice-'));
-      vi.stubEnv('TMPDIR', folder);
+      tts = fliteTts({ folder, log: silentLog });
     });
     afterEach(async () => {
-      vi.unstubAllEnvs();
       expect(await children()).toEqual([]);
       expect(await readdir(folder)).toEqual([]);
       await rm(folder, { recursive: true });
     });
 
     it('when all is said', async () => {
-      expect(await spoken(['Hello there.'])).not.toEqual([]);
+      expect(await Array.fromAsync(tts.synthesize(asClauses('Hello there.'), english, new AbortController().signal))).not.toEqual(
+        [],
+      );
     });
 
     it('when aborted, and ends quietly', async () => {
@@ -134,10 +137,23 @@ describe('fliteTts', () => {
     });
 
     it('when ffmpeg or the clauses fail', async () => {
-      const broken = fliteTts({ ffmpeg: 'false', log: silentLog });
+      const broken = fliteTts({ ffmpeg: 'false', folder, log: silentLog });
       const failing = broken.synthesize(asClauses(long, long), english, new AbortController().signal);
       await expect(Array.fromAsync(failing)).rejects.toMatchObject({ code: 'provider_failed' });
     });
+  });
+
+  it('speaks from the temporary folder where there is no memory to lie in', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'voice-'));
+    vi.stubEnv('TMPDIR', folder);
+    const homeless = fliteTts({ folder: '/nowhere', log: silentLog });
+    for await (const _ of homeless.synthesize(asClauses('Hello there.'), english, new AbortController().signal)) {
+      expect(await readdir(folder)).not.toEqual([]);
+      break;
+    }
+    vi.unstubAllEnvs();
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
   });
 
   it('says what to install when there is no ffmpeg, and which voices there are', async () => {

@@ -25,6 +25,8 @@ const AFTER_CLAUSE = 60;
 interface Options {
   /** A name on the path (the default: `ffmpeg`), or an absolute path. */
   readonly ffmpeg?: string;
+  /** Where texts lie while they are read, if it is there; else in the system's temporary folder. Default: in memory. */
+  readonly folder?: string;
   readonly log: Log;
 }
 
@@ -33,7 +35,7 @@ interface Options {
  * Yields mono s16 at 16 kHz. Voices: slt (default), kal, awb, rms, kal16.
  * @throws AvatarError `bad_request` for another voice, `provider_failed` when ffmpeg is missing or fails.
  */
-export function fliteTts({ ffmpeg = 'ffmpeg', log }: Options): Tts {
+export function fliteTts({ ffmpeg = 'ffmpeg', folder: wanted = MEMORY, log }: Options): Tts {
   return {
     name: 'flite',
     rate: RATE,
@@ -41,7 +43,7 @@ export function fliteTts({ ffmpeg = 'ffmpeg', log }: Options): Tts {
       const hush = VOICES[voice];
       if (hush === undefined) throw unknownVoice(voice);
       yield* oneAhead(clauses, { rate: RATE, signal }, async (life) => {
-        const folder = await mkdtemp(join(MEMORY, 'flite-')).catch(() => mkdtemp(join(tmpdir(), 'flite-')));
+        const folder = await mkdtemp(join(wanted, 'flite-')).catch(() => mkdtemp(join(tmpdir(), 'flite-')));
         life.defer(() => rm(folder, { recursive: true, force: true }));
         return ({ index, text }) => {
           const words = plain(text);
