@@ -69,6 +69,15 @@ describe('openAiLlm', () => {
     expect(failed).toEqual([]);
   });
 
+  it('tells the model which language the session has', async () => {
+    await speakTo(chat('Hallo.'));
+    await Array.fromAsync(llm.complete({ ...prompt, language: 'pt-BR' }, new AbortController().signal));
+    expect(wire.asked[0]?.body['messages']).toContainEqual({
+      role: 'system',
+      content: 'Be kind.\n\nAnswer in Brazilian Portuguese.',
+    });
+  });
+
   const text = 'Grüß dich, 你好 👋, how are you today?';
   it.each<[string, ChatPace]>([
     ['bytes cut anywhere, also inside characters', { bytes: 3 }],

@@ -103,12 +103,19 @@ export function openAiLlm(options: OpenAiLlmOptions): Llm {
   };
 }
 
-function messagesOf({ system, messages }: Prompt, said: string) {
+/** Models answer in English unless something tells them otherwise. */
+function instructionsOf({ system, language }: Prompt): string {
+  if (/^en\b/i.test(language)) return system;
+  return `${system}\n\nAnswer in ${new Intl.DisplayNames(['en'], { type: 'language' }).of(language) ?? language}.`.trim();
+}
+
+function messagesOf(prompt: Prompt, said: string) {
   const cut = [
     { role: 'assistant' as const, content: said },
     { role: 'user' as const, content: GO_ON },
   ];
-  return [{ role: 'system' as const, content: system }, ...messages, ...(said.trim() === '' ? [] : cut)];
+  const system = { role: 'system' as const, content: instructionsOf(prompt) };
+  return [system, ...prompt.messages, ...(said.trim() === '' ? [] : cut)];
 }
 
 async function* read(stream: AsyncIterable<unknown>, answer: Answer): AsyncGenerator<string> {
