@@ -67,9 +67,10 @@ class Pattern implements Renderer {
     for await (const window of until(windows, stop)) {
       if (done >= failAfter) throw new AvatarError('render_failed', `The test card fails on purpose after ${failAfter} windows.`);
       const ms = delayMs + rtf * window.freshFrames * MS_PER_FRAME;
-      // One turn of the loop at least: a reader as quick as this could else starve everyone, the one who aborts included.
-      await (ms > 0 ? sleep(clock, ms, stop) : setImmediate());
+      if (ms > 0) await sleep(clock, ms, stop);
       for (let frame = window.startFrame; frame < window.startFrame + window.freshFrames; frame += 1) {
+        // A turn of the loop for each: a window of pictures in one go would hold up what is on air, and the one who aborts.
+        await setImmediate();
         if (stop.aborted) return;
         if (!this.#drops(frame)) yield { frame, picture: this.#draw(request.idleFrame + frame, isOnTheSecond(frame)) };
       }

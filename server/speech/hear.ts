@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { AvatarError } from '#base/errors.ts';
 import {
   EAR_RATE,
@@ -9,6 +10,9 @@ import {
   type PcmChunk,
 } from '#base/media.ts';
 import { concat, createResampler, type Resampler } from './resample.ts';
+
+/** Sound is worked on in parts of so many frames, about 4 ms of work each, so that packets on air never wait for it. */
+const PART_FRAMES = 2;
 
 /** The same whole frames of voice at both rates: `ear.length === 3 × renderer.length`, mono s16. */
 export interface VoiceChunk {
@@ -30,7 +34,7 @@ export async function* hear(pcm: AsyncIterable<PcmChunk>, rate: number): AsyncGe
   const renderer = await createBranch(rate, RENDERER_RATE, RENDERER_SAMPLES_PER_FRAME);
   let heard = 0;
   try {
-    for await (const chunk of pcm) {
+    for await (const chunk of inParts(pcm)) {
       if (chunk.rate !== rate) throw wrongRate(chunk.rate, rate);
       const samples = chunk.endOfClause ? padded(chunk.samples, heard, rate / FPS) : chunk.samples;
       heard = chunk.endOfClause ? 0 : heard + samples.length;
@@ -43,6 +47,19 @@ export async function* hear(pcm: AsyncIterable<PcmChunk>, rate: number): AsyncGe
   } finally {
     ear.close();
     renderer.close();
+  }
+}
+
+/** Chunks of any length as short ones, with a turn of the event loop after each. */
+async function* inParts(pcm: AsyncIterable<PcmChunk>): AsyncGenerator<PcmChunk, void, undefined> {
+  for await (const chunk of pcm) {
+    const length = (PART_FRAMES * chunk.rate) / FPS;
+    let at = 0;
+    for (; at + length < chunk.samples.length; at += length) {
+      yield { ...chunk, samples: chunk.samples.subarray(at, at + length), start: chunk.start + at, endOfClause: false };
+      await setImmediate();
+    }
+    yield { ...chunk, samples: chunk.samples.subarray(at), start: chunk.start + at };
   }
 }
 
