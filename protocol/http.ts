@@ -59,7 +59,15 @@ export const PromptBody = z
   })
   .meta({ id: 'Prompt' });
 export type PromptBody = z.infer<typeof PromptBody>;
-export const PromptAccepted = z.object({ utteranceId: z.string(), stored: NotStored }).meta({ id: 'PromptAccepted' });
+export const PromptAccepted = z
+  .object({
+    utteranceId: z.string(),
+    traceId: z
+      .string()
+      .describe('of the turn: 32 hex digits, from `traceparent` where one was sent; in its `turn` event and in the log'),
+    stored: NotStored,
+  })
+  .meta({ id: 'PromptAccepted' });
 export type PromptAccepted = z.infer<typeof PromptAccepted>;
 
 export const SessionState = z.enum(['idle', 'listening', 'thinking', 'buffering', 'speaking', 'degraded', 'closed']);
@@ -76,6 +84,7 @@ export const Turn = z
     state: z.enum(['queued', 'thinking', 'speaking', 'done', 'interrupted', 'failed']),
     /** Why it ended early, where nobody asked for it. */
     reason: z.string().optional(),
+    traceId: z.string().optional().describe('while the server that took it lives'),
     /** Unix ms. */
     askedAt: z.number(),
     startedAt: z.number().optional(),

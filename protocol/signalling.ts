@@ -67,9 +67,16 @@ export const TurnEvent = z.object({
   utteranceId: z.string(),
   outcome: z.enum(['done', 'interrupted', 'failed']),
   spoken: z.string().describe('what was really spoken'),
+  traceId: z.string().optional().describe('the one in the answer to its prompt, and in each line logged of it'),
   stages: z
     .record(z.string(), z.number())
-    .describe('ms from the prompt to each stage: firstToken, firstClause, firstAudio, firstFrame, playout, end'),
+    .describe(
+      'ms from the prompt to each stage that was reached: prompt, firstToken, firstClause, firstAudio, firstWindow, firstFrame, playout, firstPacket, painted, end',
+    ),
+  painted: z
+    .object({ viewers: z.number().int(), lastMs: z.number() })
+    .optional()
+    .describe('viewers that said when the first spoken picture was on their screen, and ms from the prompt to the last of them'),
   usage: Usage.optional(),
 });
 export type TurnEvent = z.infer<typeof TurnEvent>;
@@ -99,7 +106,6 @@ const SyncReport = z.strictObject({
 /** The first picture of an utterance is on this viewer's screen. */
 const PaintedReport = z.strictObject({
   utteranceId: z.string().max(64),
-  frame: z.number().int().min(0).describe('stage frame number of that picture'),
   agoMs: z.number().min(-100).max(10_000).describe('how long it has been on the screen when this arrives'),
 });
 export type PaintedReport = z.infer<typeof PaintedReport>;

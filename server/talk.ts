@@ -18,7 +18,7 @@ export function talkOf(
   log: Log,
 ): Talk {
   const { metrics, renderer, tts, flite, spending } = foundation;
-  const options = ({ id, language, voice, signal, mark, spent }: Utterance): SpeakOptions => ({
+  const options = ({ id, traceId, language, voice, signal, mark, spent }: Utterance): SpeakOptions => ({
     // An avatar's own voice is one of flite's, which other providers don't know.
     voice: { voice: voice ?? (tts.name === 'flite' ? avatar.voice : undefined), language },
     request: requestOf(avatar.id, stage),
@@ -27,7 +27,7 @@ export function talkOf(
     spend: (usage) => spending.add(usage, spent),
     renderFailed: (error) => {
       metrics.providerErrors.inc({ provider: renderer.name, kind: 'render' });
-      log.error({ err: error, utteranceId: id }, 'the renderer failed; the voice goes on');
+      log.error({ err: error, utteranceId: id, traceId }, 'the renderer failed; the voice goes on');
     },
   });
   const failed = (error: unknown): void => {

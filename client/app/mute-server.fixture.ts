@@ -74,7 +74,7 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
     consume: () => ({ consumers: neverSent }),
     resume: () => ({}),
     restart_ice: () => ({ iceParameters: deafTransport.iceParameters }),
-    prompt: () => ({ utteranceId: `utterance-${heard.length}` }),
+    prompt: () => ({ utteranceId: `utterance-${heard.length}`, traceId: '0'.repeat(32) }),
     control: () => ({}),
     client_log: () => ({}),
     client_stats: () => ({}),

@@ -14,7 +14,6 @@ interface Shown {
 
 export interface FirstPicture {
   readonly utteranceId: string;
-  readonly frame: number;
   /** ms of this page's monotonic clock. */
   readonly shownMs: number;
 }
@@ -48,6 +47,6 @@ export class Painted {
     const since = (rtpTimestamp - start * TICKS_PER_FRAME) | 0;
     if (since < 0) return undefined;
     this.#expected = undefined;
-    return since < NEAR ? { utteranceId, frame: start + Math.floor(since / TICKS_PER_FRAME), shownMs } : undefined;
+    return since < NEAR ? { utteranceId, shownMs } : undefined;
   }
 }

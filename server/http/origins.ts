@@ -3,8 +3,8 @@ import { isAllowedOrigin, isOwnHost } from '#server/auth/origins.ts';
 import type { App, HttpOptions } from './options.ts';
 
 const METHODS = 'GET, POST, PATCH, DELETE';
-const REQUEST_HEADERS = 'Authorization, Content-Type, If-Match';
-const ANSWER_HEADERS = 'Location, ETag, Link, Retry-After, X-Request-Id';
+const REQUEST_HEADERS = 'Authorization, Content-Type, If-Match, Traceparent';
+const ANSWER_HEADERS = 'Location, ETag, Link, Retry-After, Traceparent, X-Request-Id';
 
 /**
  * CORS (Fetch standard §3.2) for pages on the allowed origins: WHEP players, hls.js, other front ends. Tokens travel in headers, never in

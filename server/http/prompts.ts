@@ -1,3 +1,4 @@
+import { traceIdOf, traceparentOf } from '#base/trace.ts';
 import { PromptAccepted, PromptBody } from '#protocol/http.ts';
 import type { Guard } from './guard.ts';
 import { FAILURES, type App, type HttpOptions } from './options.ts';
@@ -11,7 +12,7 @@ export function prompts(app: App, { sessions, limits }: HttpOptions, guard: Guar
       schema: {
         summary: 'Ask the avatar, or have it say something',
         description:
-          '`chat` asks the model; `say` speaks the text as it is. Prompts are answered one after the other; up to 8 may wait.',
+          '`chat` asks the model; `say` speaks the text as it is. Prompts are answered one after the other; up to 8 may wait. A `traceparent` header (W3C Trace Context) is gone on with, and one is given back.',
         tags: ['talk'],
         params: SessionParams,
         body: PromptBody,
@@ -22,7 +23,8 @@ export function prompts(app: App, { sessions, limits }: HttpOptions, guard: Guar
       const { id } = request.params;
       await limits.use('prompt', id);
       const session = await sessions.get(id);
-      return reply.status(202).send(await session.prompt(request.body));
+      const accepted = await session.prompt(request.body, traceIdOf(request.headers['traceparent']));
+      return reply.status(202).header('traceparent', traceparentOf(accepted.traceId)).send(accepted);
     },
   );
 }

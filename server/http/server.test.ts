@@ -171,6 +171,27 @@ test('what is not a prompt: empty, too long, broken Unicode, not UTF-8, not JSON
   expect(parts[0]?.talk.prompts).toEqual([]);
 });
 
+test('a prompt goes on with the trace it comes from, and gives the trace of its turn', async () => {
+  const { app, create } = await start();
+  const { id, token } = await create();
+  const prompt = (headers: Record<string, string>) =>
+    app.inject({
+      method: 'POST',
+      url: `/v1/sessions/${id}/prompts`,
+      headers: { ...bearer(token), ...headers },
+      payload: { text: 'x' },
+    });
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const given = await prompt({ traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+  expect(given.json()).toMatchObject({ traceId });
+  expect(given.headers['traceparent']).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
+  for (const headers of [{}, { traceparent: 'garbage' }]) {
+    const fresh = (await prompt(headers)).json<{ traceId: string }>();
+    expect(fresh.traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect(fresh.traceId).not.toBe(traceId);
+  }
+});
+
 test('prompts faster than speech: up to eight wait, the next is told so, none of the accepted is lost', async () => {
   const { app, create } = await start({ msPerFrame: 15 });
   const { id, token } = await create();

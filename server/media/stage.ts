@@ -160,6 +160,7 @@ export class Stage extends EventEmitter<StageEvents> {
     const talkspurt = samples !== undefined && !this.#talking;
     this.#talking = samples !== undefined;
     this.#options.producers.sendAudio(this.#audio.packetize(data, ticks, talkspurt));
+    if (talkspurt) this.emit('voice');
     this.#fanOut({ kind: 'audio', data, ticks, keyframe: true });
   }
 

@@ -29,6 +29,8 @@ export interface ClauseOnAir {
 export type StageEvents = {
   /** A clause goes on air; sent when its first sound is handed over, a lead before its first picture. */
   clause: [ClauseOnAir];
+  /** The first packet of a voice after silence was handed to mediasoup. */
+  voice: [];
   /** The last sound of a clause was handed over. */
   clauseOver: [{ utteranceId: string; clause: Clause }];
   /** Speech started, paused before a clause (with ms to go; said again as that changes), goes on without its pictures (why, in words), or ended. */

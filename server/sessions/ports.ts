@@ -41,6 +41,8 @@ export interface Talk {
 
 export interface Utterance {
   readonly id: string;
+  /** 32 hex digits (W3C Trace Context): the same in all that is logged and told of this turn, here and where its work is done. */
+  readonly traceId: string;
   /** BCP 47. */
   readonly language: string;
   /** The provider's voice id; undefined = its default. */

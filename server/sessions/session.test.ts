@@ -1,52 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { VirtualClock } from '#base/clock.ts';
-import { createLog } from '#base/log.ts';
-import { CreateSession, type SessionState, type Turn } from '#protocol/http.ts';
+import type { SessionState, Turn } from '#protocol/http.ts';
 import type { StageEvents } from '#server/media/types.ts';
-import { createMetrics } from '#server/telemetry/metrics.ts';
-import { Journal } from './journal.ts';
-import { MemoryHistory } from './memory-history.ts';
-import { Session } from './session.ts';
-import { silentParts } from './silent.fixture.ts';
+import { open, WORD } from './session.fixture.ts';
 import { mayGo } from './states.ts';
 import { MAX_QUEUED } from './turns.ts';
-
-/** ms that a word takes: 3 frames of 40 ms. */
-const WORD = 120;
-
-async function open(request: Partial<CreateSession> = {}, idleTimeout = 600_000, past?: Turn[]) {
-  const clock = new VirtualClock();
-  const parts = silentParts(clock, 40);
-  const lines: string[] = [];
-  const log = createLog('error', { write: (line) => lines.push(line) });
-  const metrics = createMetrics();
-  const history = new MemoryHistory();
-  const journal = new Journal({ history, clock, log, metrics });
-  const kept = { id: 'session-1', request: CreateSession.parse(request), createdAt: clock.wall() };
-  await journal.begin(kept);
-  const session = Session.open({
-    kept,
-    ...(past ? { past } : {}),
-    stored: true,
-    parts,
-    journal,
-    idleTimeout,
-    clock,
-    log,
-    metrics,
-  });
-  const events: { name: string; payload: Record<string, unknown> }[] = [];
-  session.on('event', (event) => events.push(event));
-  const of = (name: string) => events.filter((event) => event.name === name).map(({ payload }) => payload);
-  const states = () => of('state').map(({ state }) => state as SessionState);
-  // What was just asked settles first, so that its timers count from now.
-  const pass = async (ms: number) => {
-    await clock.advance(0);
-    await clock.advance(ms);
-  };
-  return { session, pass, parts, lines, metrics, events, of, states, history };
-}
 
 test('a prompt goes through thinking and speaking to its turn, with captions and a waterfall', async () => {
   const { session, pass, of, states, lines } = await open();
@@ -57,7 +15,7 @@ test('a prompt goes through thinking and speaking to its turn, with captions and
   expect(of('caption').map(({ text }) => text)).toEqual(['echo', 'one', 'two']);
   expect(of('turn')).toMatchObject([{ utteranceId, outcome: 'done', spoken: 'echo one two' }]);
   const { stages } = of('turn')[0] as { stages: Record<string, number> };
-  expect(Object.keys(stages)).toEqual(['firstToken', 'firstFrame', 'playout', 'end']);
+  expect(Object.keys(stages)).toEqual(['prompt', 'firstToken', 'firstFrame', 'playout', 'end']);
   expect(stages.end).toBeGreaterThanOrEqual(3 * WORD);
   expect(session.info()).toMatchObject({ state: 'listening', timings: stages, viewers: { webrtc: 0, whep: 0, hls: 0 } });
   expect(session.transcript()).toMatchObject([{ utteranceId, mode: 'chat', prompt: 'one two', state: 'done' }]);
@@ -246,12 +204,11 @@ test('what is heard is kept clause by clause', async () => {
 test('a prompt sent again with its own id is spoken once', async () => {
   const { session, pass, of } = await open();
   const prompt = { text: 'once', mode: 'say', utteranceId: 'chosen-by-client' } as const;
-  expect(await Promise.all([session.prompt(prompt), session.prompt(prompt)])).toEqual([
-    { utteranceId: 'chosen-by-client' },
-    { utteranceId: 'chosen-by-client' },
-  ]);
+  const [first, again] = await Promise.all([session.prompt(prompt), session.prompt(prompt)]);
+  expect(first).toMatchObject({ utteranceId: 'chosen-by-client' });
+  expect(again).toEqual(first);
   await pass(2 * WORD);
-  expect(await session.prompt(prompt)).toEqual({ utteranceId: 'chosen-by-client' });
+  expect(await session.prompt(prompt)).toEqual(first);
   await pass(2 * WORD);
   expect(of('turn').map(({ spoken }) => spoken)).toEqual(['once']);
 });

@@ -4,7 +4,7 @@ import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { PromptAccepted, PromptBody, SessionInfo, SessionState, Turn } from '#protocol/http.ts';
-import type { EventName, EventOf, StateEvent, TurnEvent } from '#protocol/signalling.ts';
+import type { EventName, EventOf, PaintedReport, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { KeptSession } from './history.ts';
@@ -92,6 +92,7 @@ export class Session extends EventEmitter<SessionEvents> {
         system: request.systemPrompt ?? DEFAULT_SYSTEM,
         language: request.language ?? 'en',
         voice: request.voice,
+        isWatched: () => parts.viewers.counts.webrtc > 0,
       },
       {
         begun: (utteranceId) => this.#go({ state: 'thinking', utteranceId }),
@@ -115,6 +116,7 @@ export class Session extends EventEmitter<SessionEvents> {
     session.#life.defer((reason) => session.#leave(reason));
     session.#life.defer(() => session.#turns.close());
     parts.stage.on('air', (air) => session.#onAir(air));
+    parts.stage.on('voice', () => session.#turns.sent());
     parts.stage.on('clause', (clause) => session.#clause(clause));
     parts.stage.on('clauseOver', ({ utteranceId, clause }) => session.#turns.heard(utteranceId, clause, true));
     parts.viewers.on('lost', ({ viewers }) => session.#emit('rejoin', rejoinOf(viewers)));
@@ -129,12 +131,17 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /** Queues a prompt; resolves once it can't be lost any more, or says that it can. Throws AvatarError `too_many_prompts`, `session_closed`, `not_ready`. */
-  async prompt({ text, mode, utteranceId: wanted }: PromptBody): Promise<PromptAccepted> {
+  async prompt({ text, mode, utteranceId: wanted }: PromptBody, trace?: string): Promise<PromptAccepted> {
     if (this.#suspended) throw new AvatarError('not_ready', 'The server is stopping; send it again in a moment.');
     if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
     this.#activeAt = this.#options.clock.now();
-    const { utteranceId, stored } = this.#turns.add(mode, text, wanted);
-    return (await stored) ? { utteranceId } : { utteranceId, stored: false };
+    const { stored, ...asked } = this.#turns.add(mode, text, wanted, trace);
+    return (await stored) ? asked : { ...asked, stored: false };
+  }
+
+  /** A viewer tells that it sees the first picture of an utterance. */
+  painted(viewer: string, { utteranceId, agoMs }: PaintedReport): void {
+    this.#turns.painted(viewer, utteranceId, agoMs);
   }
 
   /** Silence now; what was waiting is forgotten. */
@@ -238,7 +245,7 @@ export class Session extends EventEmitter<SessionEvents> {
 
   #turnEnded(turn: TurnEvent): void {
     this.#activeAt = this.#options.clock.now();
-    if (Object.keys(turn.stages).length > 1) this.#timings = turn.stages;
+    if (Object.keys(turn.stages).length > 2) this.#timings = turn.stages;
     this.#emit('turn', turn);
   }
 

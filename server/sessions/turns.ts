@@ -4,14 +4,15 @@ import { asAvatarError, AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { Clause } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
+import { newTraceId } from '#base/trace.ts';
 import type { Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
 import type { Speech, SpeechReport } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
-import type { Spent } from '#server/telemetry/spending.ts';
 import { Timeline } from '#server/telemetry/timeline.ts';
 import { KEPT_TURNS, messages } from './history.ts';
 import type { Journal } from './journal.ts';
+import { end, pend, type Pending } from './pending.ts';
 import type { StagePort, Talk, Utterance } from './ports.ts';
 import { playFirst, spokenText } from './spoken.ts';
 
@@ -32,6 +33,8 @@ export interface TurnsOptions {
   readonly system: string;
   readonly language: string;
   readonly voice: string | undefined;
+  /** Somebody receives pictures who may say when they are seen. */
+  readonly isWatched: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -48,21 +51,10 @@ export interface TurnSinks {
   resting(): void;
 }
 
-interface Pending {
-  readonly turn: Turn;
-  readonly text: string;
-  /** From the prompt on; a greeting, which nobody asked for, counts from its beginning. */
-  timeline: Timeline;
-  readonly abort: AbortController;
-  /** What is heard of it so far. */
-  readonly heard: { readonly clause: Clause; complete: boolean }[];
-  /** What providers used for it so far. */
-  readonly spent: Spent;
-}
-
 /** A turn that was taken. */
 export interface Asked {
   readonly utteranceId: string;
+  readonly traceId: string;
   /** True once it can't be lost any more; false when the disk doesn't take it for now. Never rejects. */
   readonly stored: Promise<boolean>;
 }
@@ -75,6 +67,7 @@ export class Turns {
   readonly #turns = new Map<string, Turn>();
   readonly #running: Promise<void>;
   #current: Pending | undefined;
+  #previous: Pending | undefined;
   #suspended = false;
 
   constructor(options: TurnsOptions, sinks: TurnSinks) {
@@ -95,9 +88,9 @@ export class Turns {
   }
 
   /** Queues a turn, once per utterance id. Throws AvatarError `too_many_prompts`, `not_ready` when the server is stopping. */
-  add(mode: Turn['mode'], text: string, utteranceId: string = randomUUID()): Asked {
+  add(mode: Turn['mode'], text: string, utteranceId: string = randomUUID(), traceId = newTraceId()): Asked {
     const known = this.#turns.get(utteranceId);
-    if (known) return { utteranceId, stored: this.#save(known) };
+    if (known) return { utteranceId, traceId: (known.traceId ??= traceId), stored: this.#save(known) };
     if (this.#queue.ended) {
       throw new AvatarError('not_ready', 'The server is stopping and takes no more prompts; send it again in a moment.');
     }
@@ -111,11 +104,12 @@ export class Turns {
       ...asked,
       spoken: '',
       state: 'queued',
+      traceId,
       askedAt: Math.round(this.#options.clock.wall()),
     };
     this.#keep(turn);
     this.#enqueue(turn, text);
-    return { utteranceId, stored: this.#save(turn) };
+    return { utteranceId, traceId, stored: this.#save(turn) };
   }
 
   /** Cuts what is on air and forgets what waits; each of them ends as interrupted. */
@@ -135,10 +129,23 @@ export class Turns {
     void this.#save(turn);
   }
 
+  /** The first packet of its voice is on its way. */
+  sent(): void {
+    this.#current?.timeline.mark('firstPacket');
+  }
+
+  /** A viewer has its first picture on the screen since `agoMs`. */
+  painted(viewer: string, utteranceId: string, agoMs: number): void {
+    const pending = [this.#current, this.#previous].find((one) => one?.turn.utteranceId === utteranceId);
+    pending?.timeline.paint(viewer, agoMs);
+    pending?.tell?.();
+  }
+
   /** A clause of it begins to be heard, or has been. Kept at once, so that history is right however the server ends. */
   heard(utteranceId: string, clause: Clause, complete: boolean): void {
     if (!this.#current || this.#current.turn.utteranceId !== utteranceId) return;
-    const { turn, heard } = this.#current;
+    const { turn, heard, timeline } = this.#current;
+    timeline.mark('playout');
     const last = heard.at(-1);
     if (last?.clause.index === clause.index) last.complete = complete;
     else heard.push({ clause, complete });
@@ -164,12 +171,15 @@ export class Turns {
     this.interrupt();
     this.#queue.end();
     await this.#running;
+    this.#previous?.tell?.();
   }
 
   async #run(): Promise<void> {
     for await (const pending of this.#queue) {
       this.#current = pending;
       await this.#answer(pending);
+      this.#previous?.tell?.();
+      this.#previous = pending;
       this.#current = undefined;
       if (this.#queue.size === 0) this.#sinks.resting();
     }
@@ -180,7 +190,7 @@ export class Turns {
     try {
       if (turn.mode === 'greeting') await Promise.race([this.#options.hold, aborted(abort.signal)]);
       if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
-      if (turn.mode === 'greeting') pending.timeline = new Timeline(this.#options.clock);
+      if (turn.mode === 'greeting') pending.timeline = new Timeline(this.#options.clock, turn.traceId);
       turn.state = 'thinking';
       void this.#save(turn);
       this.#sinks.begun(turn.utteranceId);
@@ -202,9 +212,10 @@ export class Turns {
     return talk.speak({ system, messages: messages(past, text, system, talk.memory), language }, this.#utterance(pending));
   }
 
-  #utterance({ turn, timeline, abort, spent }: Pending): Utterance {
+  #utterance({ turn, timeline, abort: { signal }, spent }: Pending): Utterance {
     const { language, voice } = this.#options;
-    return { id: turn.utteranceId, language, voice, signal: abort.signal, mark: timeline.mark.bind(timeline), spent };
+    const mark = timeline.mark.bind(timeline);
+    return { id: turn.utteranceId, traceId: timeline.traceId, language, voice, signal, mark, spent };
   }
 
   #isOver({ abort }: Pending): boolean {
@@ -212,7 +223,7 @@ export class Turns {
   }
 
   async #report(pending: Pending, report: SpeechReport): Promise<void> {
-    if (report.startedAt !== undefined) pending.timeline.mark('playout', report.startedAt);
+    if (report.startedAt !== undefined) this.#options.metrics.turnToFirstFrameMs.observe(pending.timeline.msAt(report.startedAt));
     if (report.outcome !== 'failed') this.#end(pending, report.outcome, spokenText(report.spoken));
     else if (pending.abort.signal.aborted) this.#end(pending, 'interrupted', spokenText(report.spoken));
     else await this.#fail(pending, report.error, report.spoken);
@@ -220,7 +231,7 @@ export class Turns {
 
   async #fail(pending: Pending, thrown: unknown, spoken: SpeechReport['spoken']): Promise<void> {
     const error = asAvatarError(thrown);
-    this.#options.log.error({ err: thrown, utteranceId: pending.turn.utteranceId, code: error.code }, 'turn failed');
+    pending.log.error({ err: thrown, code: error.code }, 'turn failed');
     this.#sinks.broken(error);
     const sorry = await this.#apologise(pending, error);
     this.#sinks.failed(error);
@@ -229,25 +240,21 @@ export class Turns {
 
   /** Says once what is wrong, unless it is interrupted before; gives what was heard of it. */
   async #apologise(pending: Pending, error: AvatarError): Promise<SpeechReport['spoken']> {
-    const { talk, stage, log } = this.#options;
+    const { talk, stage } = this.#options;
     const from = (pending.heard.at(-1)?.clause.index ?? -1) + 1;
     const apologies = talk.apologies(error, this.#utterance(pending), from);
-    return playFirst(apologies, { stage, log, isOver: () => this.#isOver(pending) });
+    return playFirst(apologies, { stage, log: pending.log, isOver: () => this.#isOver(pending) });
   }
 
-  #end({ turn, timeline, spent }: Pending, outcome: TurnEvent['outcome'], spoken: string): void {
-    const { clock, metrics, log } = this.#options;
+  #end(pending: Pending, outcome: TurnEvent['outcome'], spoken: string): void {
+    const { clock, metrics, isWatched } = this.#options;
+    const { turn, timeline } = pending;
     if (this.#suspended && outcome === 'interrupted' && spoken === '') return this.#putBack(turn);
     timeline.mark('end');
     const reason = this.#suspended && outcome === 'interrupted' ? { reason: RESTARTED } : {};
     Object.assign(turn, { state: outcome, spoken, endedAt: Math.round(clock.wall()) }, reason);
     void this.#save(turn);
-    const { stages } = timeline;
-    for (const [stage, ms] of Object.entries(stages)) metrics.turnStageMs.observe({ stage }, ms);
-    if (stages.playout !== undefined) metrics.turnToFirstFrameMs.observe(stages.playout);
-    const usage = Object.keys(spent).length > 0 ? { usage: spent } : {};
-    log.info({ utteranceId: turn.utteranceId, outcome, stages, ...usage }, 'turn ended');
-    this.#sinks.ended({ utteranceId: turn.utteranceId, outcome, spoken, stages, ...usage });
+    end(pending, outcome, spoken, { clock, metrics, isWatched, ended: (ended) => this.#sinks.ended(ended) });
   }
 
   #takeWaiting(): Pending[] {
@@ -272,14 +279,7 @@ export class Turns {
   }
 
   #enqueue(turn: Turn, text: string): void {
-    void this.#queue.push({
-      turn,
-      text,
-      timeline: new Timeline(this.#options.clock),
-      abort: new AbortController(),
-      heard: [],
-      spent: {},
-    });
+    void this.#queue.push(pend(turn, text, this.#options));
   }
 
   #keep(turn: Turn): void {

@@ -87,5 +87,6 @@ async function clientLog(peer: Peer, { level, message, data }: RequestOf<'client
 function clientStats({ id, isWatching, log, session }: Peer, { stats, sync, painted }: RequestOf<'client_stats'>) {
   log.debug({ client: true, stats, sync, painted }, 'client stats');
   if (sync && isWatching) session.parts.stage.sync.report(id, sync.offsetMs);
+  if (painted && isWatching) session.painted(id, painted);
   return {};
 }

@@ -44,6 +44,7 @@ function paired(clauses: readonly number[], renderer: TestRenderer, overrides: P
     clock: systemClock,
     signal: abort.signal,
     stop: () => abort.abort(),
+    firstWindow: () => undefined,
     firstFrame: () => firsts.push(1),
     renderFailed: (error) => failures.push(error),
     ...overrides,

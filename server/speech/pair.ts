@@ -28,6 +28,8 @@ export interface PairOptions {
   readonly signal: AbortSignal;
   /** Aborts `signal`: the reader wants no more, so whoever makes the voice may stop. */
   stop(): void;
+  /** Called once, when the renderer takes the first window. */
+  firstWindow(): void;
   /** Called once, when the first picture is drawn. */
   firstFrame(): void;
   /** The renderer gave up; the voice goes on without pictures. */
@@ -195,6 +197,7 @@ class Work {
       outlook.begin(window.startFrame * TICKS_PER_FRAME, clock.now());
       this.#watchdog.calm();
       this.#given = window;
+      if (window.index === 0) this.#options.firstWindow();
       yield window;
       this.#given = undefined;
       outlook.done(clock.now());

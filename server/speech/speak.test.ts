@@ -57,7 +57,7 @@ describe('speak', () => {
     const heard = await recognise(soundOf(all), EAR_RATE);
     expect(heard).toContain('weather like in paris today');
     expect(heard).toContain('go there by train');
-    expect(made.marks).toEqual(['firstToken', 'firstClause', 'firstAudio', 'firstFrame']);
+    expect(made.marks).toEqual(['firstToken', 'firstClause', 'firstAudio', 'firstWindow', 'firstFrame']);
     const captions = all.filter((frame) => frame.startOfClause).map((frame) => frame.clause.text);
     expect(captions.join(' ')).toBe(text);
     expect(all.at(-1)?.endOfClause).toBe(true);

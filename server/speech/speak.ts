@@ -25,7 +25,7 @@ export interface SpeakOptions {
   readonly request: RenderRequest;
   readonly signal: AbortSignal;
   /** Called when a stage of the turn is reached for the first time. */
-  mark(stage: 'firstToken' | 'firstClause' | 'firstAudio' | 'firstFrame'): void;
+  mark(stage: 'firstToken' | 'firstClause' | 'firstAudio' | 'firstWindow' | 'firstFrame'): void;
   renderFailed(error: unknown): void;
   /** Told what providers used. */
   readonly spend?: Spend | undefined;
@@ -65,8 +65,17 @@ function walk(
   const said = tts.synthesize(aloud(text, voice.language, written), voice, signal, options.spend);
   const sound = marked(asWritten(said, written), () => mark('firstAudio'));
   const windows = window(hear(sound, tts.rate), renderer.geometry);
-  const firstFrame = (): void => mark('firstFrame');
-  const frames = pair(windows, { renderer, request, outlook, clock, signal, firstFrame, renderFailed, stop: () => life.abort() });
+  const frames = pair(windows, {
+    renderer,
+    request,
+    outlook,
+    clock,
+    signal,
+    firstWindow: () => mark('firstWindow'),
+    firstFrame: () => mark('firstFrame'),
+    renderFailed,
+    stop: () => life.abort(),
+  });
   return { frames, outlook };
 }
 
