@@ -9,7 +9,10 @@ export interface BenchResult {
   readonly rows: readonly Record<string, string | number>[];
 }
 
-export type Bench = () => Promise<BenchResult>;
+/** What was given as `--name value`. */
+export type BenchOptions = Readonly<Record<string, string>>;
+
+export type Bench = (options: BenchOptions) => Promise<BenchResult>;
 
 export const round = (value: number, digits = 1): number => Number(value.toFixed(digits));
 

@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem, release } from 'node:os';
-import type { Bench } from './bench.ts';
+import type { Bench, BenchOptions } from './bench.ts';
 import { undisturbed, round } from './bench.ts';
 import { writePerformanceDoc, writeReliabilityTable } from './document.ts';
 
-/** `npm run bench [name…]`: runs the benchmarks one after the other, prints a table each and keeps the figures in bench/results/. */
+/** `npm run bench [name…] [-- --option value…]`: runs the benchmarks one after the other, prints a table each and keeps the figures in bench/results/. */
 const folder = new URL('.', import.meta.url);
 const SUPPORT = ['bench', 'run', 'document', 'peer', 'stage-alone', 'stub-server'];
 const known = readdirSync(folder)
@@ -13,7 +13,11 @@ const known = readdirSync(folder)
   .map((file) => file.slice(0, -3))
   .filter((name) => !SUPPORT.includes(name));
 
-const wanted = process.argv.slice(2);
+const given = process.argv.slice(2);
+const options = Object.fromEntries(
+  given.flatMap((arg, at) => (arg.startsWith('--') ? [[arg.slice(2), given[at + 1] ?? '']] : [])),
+) as BenchOptions;
+const wanted = given.filter((arg, at) => !arg.startsWith('--') && given[at - 1]?.startsWith('--') !== true);
 const unknown = wanted.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`unknown benchmark ${unknown.join(', ')}; there are: ${known.join(', ')}\n`);
@@ -32,7 +36,7 @@ let missed = 0;
 for (const name of wanted.length > 0 ? wanted : known) {
   process.stdout.write(`\n${name} …\n`);
   const { run } = (await import(new URL(`${name}.ts`, folder).href)) as { run: Bench };
-  const { value: result, steal } = await undisturbed(name, run);
+  const { value: result, steal } = await undisturbed(name, () => run(options));
   process.stdout.write(`${result.what}\n`);
   console.table(result.rows);
   process.stdout.write(`goal: ${result.goal} → ${result.met ? 'met' : 'MISSED'}; steal ${String(round(steal * 100))} %\n`);
