@@ -1,9 +1,15 @@
 import type { types } from 'mediasoup';
+import { AvatarError } from '#base/errors.ts';
 
 /** Where new viewers start to estimate their bandwidth, bit/s: enough for the picture at once, instead of climbing from 600 kbit/s. */
 const INITIAL_BITRATE = 2_000_000;
 /** ICE is "disconnected" after this much silence, s. What is left of the grace until a viewer is given up is counted by the viewer. */
 const ICE_CONSENT_TIMEOUT = 10;
+/** Most viewers of one worker, all sessions together: far above what it can serve well, and below what would end it. */
+export const MAX_TRANSPORTS = 1_000;
+
+/** Viewer transports on each worker's listening ports, those being made included. */
+const transportsOn = new WeakMap<types.WebRtcServer, number>();
 
 /** One router on one worker, with that worker's listening ports. Routers of one session share the worker. */
 export class StageRouter {
@@ -38,16 +44,24 @@ export class StageRouter {
     return this.#worker.pid;
   }
 
-  /** A transport towards one viewer, on the worker's one UDP and one TCP port. */
-  createViewerTransport(): Promise<types.WebRtcTransport> {
-    return this.router.createWebRtcTransport({
-      webRtcServer: this.#webRtcServer,
-      enableUdp: true,
-      enableTcp: true,
-      preferUdp: true,
-      initialAvailableOutgoingBitrate: INITIAL_BITRATE,
-      iceConsentTimeout: ICE_CONSENT_TIMEOUT,
-    });
+  /** A transport towards one viewer, on the worker's one UDP and one TCP port. @throws AvatarError `too_many_viewers`. */
+  async createViewerTransport(): Promise<types.WebRtcTransport> {
+    const leave = takePlace(this.#webRtcServer);
+    try {
+      const transport = await this.router.createWebRtcTransport({
+        webRtcServer: this.#webRtcServer,
+        enableUdp: true,
+        enableTcp: true,
+        preferUdp: true,
+        initialAvailableOutgoingBitrate: INITIAL_BITRATE,
+        iceConsentTimeout: ICE_CONSENT_TIMEOUT,
+      });
+      transport.observer.once('close', leave);
+      return transport;
+    } catch (error) {
+      leave();
+      throw error;
+    }
   }
 
   /**
@@ -80,4 +94,16 @@ export class StageRouter {
     if (!pipeProducer) throw new Error(`Producer ${producerId} could not be piped`);
     return pipeProducer.id;
   }
+}
+
+function takePlace(server: types.WebRtcServer): () => void {
+  const taken = transportsOn.get(server) ?? 0;
+  if (taken >= MAX_TRANSPORTS) {
+    throw new AvatarError(
+      'too_many_viewers',
+      'This server has its most viewers on one of its workers; try again when one has left.',
+    );
+  }
+  transportsOn.set(server, taken + 1);
+  return () => transportsOn.set(server, (transportsOn.get(server) ?? 1) - 1);
 }

@@ -46,8 +46,10 @@ export type ViewerEvents = {
   close: [reason: string];
 };
 
-/** How long a viewer may be without a path before it is given up, ms. */
+/** How long a viewer whose path was lost may be without one before it is given up, ms. */
 export const GRACE = 30_000;
+/** The same for one that never had a path: it takes a place and has shown nothing yet. */
+export const CONNECT_GRACE = 15_000;
 
 /** Why a viewer is closed whose router, listening port or worker went. */
 export const TRANSPORT_CLOSED = 'transport closed';
@@ -203,7 +205,7 @@ export class Viewer extends EventEmitter<ViewerEvents> {
       transport.close();
       this.emit('close', reason);
     });
-    this.#startGrace('never connected');
+    this.#startGrace('never connected', CONNECT_GRACE);
     const closeFor = (reason: string): void => void this.close(reason).catch(() => undefined);
     transport.observer.once('close', () => closeFor(TRANSPORT_CLOSED));
     transport.on('icestatechange', (ice) => {
@@ -225,9 +227,9 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     this.emit('connected');
   }
 
-  #startGrace(reason: string): void {
+  #startGrace(reason: string, ms = GRACE): void {
     this.#cancelGrace?.();
-    this.#cancelGrace = this.#clock.at(this.#clock.now() + GRACE, () => void this.close(reason).catch(() => undefined));
+    this.#cancelGrace = this.#clock.at(this.#clock.now() + ms, () => void this.close(reason).catch(() => undefined));
   }
 }
 

@@ -8,7 +8,7 @@ import { silentLog } from '#base/log.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 import { sendTone, startSfu } from '#test/support/sfu.ts';
 import { installWrtc, listen } from '#test/support/wrtc.ts';
-import { GRACE, type Viewer } from './viewer.ts';
+import { CONNECT_GRACE, GRACE, type Viewer } from './viewer.ts';
 import { Viewers } from './viewers.ts';
 
 beforeAll(installWrtc);
@@ -130,7 +130,7 @@ test('a viewer that never connects is given up and reported', async () => {
   const { viewers, gauge } = await setUp({ clock });
   const closed = once(viewers, 'viewerclose');
   const viewer = await viewers.open('webrtc');
-  await clock.advance(GRACE - 1);
+  await clock.advance(CONNECT_GRACE - 1);
   expect(viewer.state).toBe('new');
   await clock.advance(1);
   expect(await closed).toEqual([viewer, 'never connected']);
