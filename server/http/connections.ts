@@ -2,16 +2,7 @@ import type { Server } from 'node:http';
 import { addressKey, type Trust } from '#server/auth/addresses.ts';
 import { Crowd } from '#server/auth/crowd.ts';
 import { writeByHand } from './errors.ts';
-
-/** How long clients may take, ms, so that nobody holds a connection by being slow. */
-export interface Patience {
-  /** From the connection, or the last answer's end, to the end of the headers. */
-  readonly headers: number;
-  /** To the end of the body. */
-  readonly request: number;
-  /** Without a byte in either direction while an answer waits to be read. */
-  readonly silence: number;
-}
+import type { Patience } from './options.ts';
 
 export const PATIENCE: Patience = { headers: 10_000, request: 30_000, silence: 60_000 };
 

@@ -8,7 +8,16 @@ import type { Origins } from '#server/auth/origins.ts';
 import type { Tokens } from '#server/auth/tokens.ts';
 import type { SessionRegistry } from '#server/sessions/registry.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
-import type { Patience } from './connections.ts';
+
+/** How long clients may take, ms, so that nobody holds a connection by being slow. */
+export interface Patience {
+  /** From the connection, or the last answer's end, to the end of the headers. */
+  readonly headers: number;
+  /** To the end of the body. */
+  readonly request: number;
+  /** Without a byte in either direction while an answer waits to be read. */
+  readonly silence: number;
+}
 
 export interface HttpOptions {
   readonly config: Origins & {

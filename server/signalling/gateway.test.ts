@@ -1,79 +1,28 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { io, type Socket } from 'socket.io-client';
-import { systemClock } from '#base/clock.ts';
-import { createLog } from '#base/log.ts';
+import type { Socket } from 'socket.io-client';
 import type { Ack, RequestName } from '#protocol/signalling.ts';
-import { createLimits } from '#server/auth/limits.ts';
-import { Tokens } from '#server/auth/tokens.ts';
-import { MemoryHistory } from '#server/sessions/memory-history.ts';
-import { SessionRegistry } from '#server/sessions/registry.ts';
-import { silentParts, type SilentParts } from '#server/sessions/silent.fixture.ts';
 import type { Session } from '#server/sessions/session.ts';
-import { createMetrics } from '#server/telemetry/metrics.ts';
 import fc from 'fast-check';
-import { attachSignalling } from './gateway.ts';
+import { silentSignalling } from './signalling.fixture.ts';
 
-const secret = 'sixteen characters at least';
+type Signalling = Awaited<ReturnType<typeof silentSignalling>>;
 const capabilities = { codecs: [{ mimeType: 'audio/opus', kind: 'audio', clockRate: 48_000 }] };
-let server: Server;
-let tokens: Tokens;
-let sessions: SessionRegistry;
-let signalling: ReturnType<typeof attachSignalling>;
+let signalling: Signalling;
+let { client, tokens, parts, lines, metrics }: Signalling = {} as Signalling;
 let session: Session;
-let parts: SilentParts[];
-let lines: string[];
-let metrics: ReturnType<typeof createMetrics>;
-let clients: Socket[];
 
 beforeEach(async () => {
-  [parts, lines, clients] = [[], [], []];
-  metrics = createMetrics();
-  const log = createLog('debug', { write: (line) => lines.push(line) });
-  tokens = await Tokens.open({ secret, dataDir: '/nonexistent', ttl: 60_000, clock: systemClock });
-  sessions = await SessionRegistry.open({
-    open: async () => {
-      const opened = silentParts();
-      parts.push(opened);
-      return opened;
-    },
-    maxSessions: 10,
-    idleTimeout: 600_000,
-    retention: 600_000,
-    history: new MemoryHistory(),
-    clock: systemClock,
-    log,
-    metrics,
+  signalling = await silentSignalling({
+    config: { allowedOrigins: ['https://app.example'], maxViewers: 3 },
+    rates: { prompt: 10_000 },
   });
-  session = await sessions.create({});
-  server = createServer();
-  const limits = createLimits({ prompt: 10_000 }, metrics, systemClock);
-  const config = {
-    publicUrl: undefined,
-    allowedOrigins: ['https://app.example'],
-    maxViewers: 3,
-    maxConnections: 1_000,
-    trustProxy: [],
-  };
-  signalling = attachSignalling(server, { config, sessions, tokens, limits, metrics, clock: systemClock, log });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  ({ client, tokens, parts, lines, metrics } = signalling);
+  session = await signalling.sessions.create({});
 });
 
-afterEach(async () => {
-  for (const client of clients) client.disconnect();
-  await signalling.close('test over');
-  await sessions.close('test over');
-  await new Promise((resolve) => server.close(resolve));
-});
+afterEach(() => signalling.close());
 
 type Heard = { name: string; payload: Record<string, unknown> };
-const origin = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-const client = (auth: Record<string, unknown>, options = {}): Socket => {
-  const socket = io(origin(), { auth, forceNew: true, reconnection: false, transports: ['websocket'], ...options });
-  clients.push(socket);
-  return socket;
-};
 
 async function connect(role: 'host' | 'viewer' = 'host', sessionId = session.id) {
   const socket = client({ token: await tokens.issue({ role, sessionId }) });
@@ -195,7 +144,7 @@ test('a page of another origin is refused, an allowed one and our own are not', 
   const token = await tokens.issue({ role: 'host', sessionId: session.id });
   const from = (given: string) => ({ extraHeaders: { origin: given } });
   await refused({ token }, from('https://evil.example'));
-  for (const given of ['https://app.example', origin()]) {
+  for (const given of ['https://app.example', signalling.url]) {
     const socket = client({ token }, from(given));
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('connect_error', reject));
   }
