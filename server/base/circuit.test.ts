@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Circuit, type Verdict } from './circuit.ts';
 
-const OPEN_FOR = 60;
+const OPEN_FOR = 400;
 const settle = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function call(circuit: Circuit, word: keyof Verdict): Promise<boolean> {

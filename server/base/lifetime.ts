@@ -50,3 +50,10 @@ export class Lifetime {
     if (errors.length > 0) throw errors[0];
   }
 }
+
+/** Resolves once `signal` aborts. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -10,7 +10,7 @@ import { openAiLlm } from './openai.ts';
 
 const KEY = 'sk-planted-secret';
 const prompt: Prompt = { system: 'Be kind.', messages: [{ role: 'user', content: 'Hello?' }], language: 'en' };
-const patience = { first: 400, between: 300, whole: 5_000 };
+const patience = { first: 1_000, between: 800, whole: 10_000 };
 
 let wire: Wire;
 let failed: FailureKind[];
@@ -174,7 +174,7 @@ describe('openAiLlm', () => {
 
   it('gives up after running into its limit of time twice', async () => {
     await speakTo(mute);
-    expect((await failure()).message).toContain('nothing came within 400 ms');
+    expect((await failure()).message).toContain('nothing came within 1000 ms');
     expect([wire.asked.length, failed]).toEqual([2, ['timeout', 'timeout']]);
     await expect.poll(() => wire.asked.every(({ left }) => left)).toBe(true);
   });

@@ -35,8 +35,9 @@ test('a provider that fails in mid-answer: said at once, apologised for in the s
   await say('good FAIL');
   await pass(6 * WORD);
   expect(told()).toEqual(['thinking', 'speaking', 'caption', 'error', 'speaking', 'caption', 'caption', 'degraded', 'turn']);
-  expect(session.transcript()).toMatchObject([{ spoken: 'good so sorry', state: 'failed' }]);
-  expect(session.state).toMatchObject({ state: 'degraded', reason: 'The voice provider failed.' });
+  const reason = 'The voice provider failed.';
+  expect(session.transcript()).toMatchObject([{ spoken: 'good so sorry', state: 'failed', reason }]);
+  expect(session.state).toMatchObject({ state: 'degraded', reason });
   const captions = events.flatMap(({ name, payload }) => (name === 'caption' ? [payload.clause] : []));
   expect(captions).toEqual([0, 1, 2]);
 });

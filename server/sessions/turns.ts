@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
+import { aborted } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { Clause } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
@@ -235,6 +236,7 @@ export class Turns {
     this.#sinks.broken(error);
     const sorry = await this.#apologise(pending, error);
     this.#sinks.failed(error);
+    pending.turn.reason = error.message;
     this.#end(pending, 'failed', spokenText([...spoken, ...sorry]));
   }
 
@@ -292,9 +294,3 @@ export class Turns {
     return this.#options.journal.save(this.#options.sessionId, turn);
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

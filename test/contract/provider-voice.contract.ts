@@ -8,7 +8,7 @@ import { POSITION, SPEECH_RATE, type SpeechPace } from '#test/support/speech-wir
 import { mute, slammed, startWire, status, webPage, type Answer, type Wire } from '#test/support/wire.ts';
 
 export const KEY = 'sk-planted-secret';
-export const PATIENCE = { first: 500, between: 400, whole: 10_000 };
+export const PATIENCE = { first: 1_000, between: 1_000, whole: 10_000 };
 
 export interface Around {
   readonly url: string;
@@ -96,6 +96,7 @@ export function voiceContract(name: string, voice: (around: Around) => Tts, answ
       const clauses = asClauses('One is here.', 'Two is here.', 'Three is here.', 'Four is here.');
       for await (const chunk of tts.synthesize(clauses, { language: 'en' }, new AbortController().signal)) {
         if (!chunk.endOfClause) continue;
+        await expect.poll(() => wire.asked.length).toBeGreaterThanOrEqual(Math.min(4, chunk.clause.index + 2));
         await new Promise((resolve) => setTimeout(resolve, 50));
         ahead.push(wire.asked.length);
       }
