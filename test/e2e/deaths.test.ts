@@ -27,6 +27,14 @@ describe('while the avatar is on air', () => {
     await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.5, undefined, { timeout: 30_000 });
     return page;
   };
+  /** A session that ends with its test, its ffmpeg with it. */
+  const create = async (): Promise<CreatedSession> => {
+    const session = await server.createSession({});
+    onTestFinished(async () => {
+      await server.call('DELETE', `/v1/sessions/${session.id}`, undefined, session.token);
+    });
+    return session;
+  };
   const follow = (session: CreatedSession): HlsFollower => {
     const follower = new HlsFollower(session.urls.hls);
     onTestFinished(() => follower.stop());
@@ -63,7 +71,7 @@ describe('while the avatar is on air', () => {
       timeout: 90_000,
     },
     async () => {
-      const session = await server.createSession({});
+      const session = await create();
       const follower = follow(session);
       const { epochMs } = await server.stage(session);
       const words = await counted(session, () => server.block(500));
@@ -87,7 +95,7 @@ describe('while the avatar is on air', () => {
     'the thread that draws it may %s: no word is lost, and its pictures come back',
     { timeout: 90_000 },
     async (_, kind, fault) => {
-      const session = await server.createSession({});
+      const session = await create();
       const words = await counted(session, () => server.inThread('portrait', fault));
       expect(words.length, words.join(' ')).toBeGreaterThanOrEqual(5);
       expect(await metric('playout_stalls_total')).toBe(0);
@@ -100,7 +108,7 @@ describe('while the avatar is on air', () => {
     ['killed', 'SIGKILL', 1_500],
     ['frozen', 'SIGSTOP', 3_000],
   ] as const)('its ffmpeg may be %s: who watches by HLS goes on watching', { timeout: 90_000 }, async (_, signal, longest) => {
-    const session = await server.createSession({});
+    const session = await create();
     const page = await open(`${session.urls.page}&transport=hls`);
     const follower = follow(session);
     await page.waitForTimeout(3_000);
@@ -114,7 +122,8 @@ describe('while the avatar is on air', () => {
         seen.stalledMs = Math.max(seen.stalledMs, performance.now() - since);
       }, 20);
     });
-    const [pid = NaN] = children(server.pid, 'ffmpeg');
+    const [pid = NaN, ...others] = children(server.pid, 'ffmpeg');
+    expect(others).toEqual([]);
     process.kill(pid, signal);
     await page.waitForTimeout(9_000);
     const { stalledMs, playedMs } = await page.evaluate(() => {
