@@ -20,9 +20,9 @@ export async function run(): Promise<RecoveryRow[]> {
       await sleep(2_000);
     };
     const rows: RecoveryRow[] = [];
-    for (const [what, fault] of [
-      ['ends', 'process.exit(7)'],
-      ['hangs', 'for (;;) {}'],
+    for (const [what, kind, fault] of [
+      ['ends', 'crash', 'process.exit(7)'],
+      ['hangs', 'hang', 'for (;;) {}'],
     ] as const) {
       const samples: number[] = [];
       for (let time = 0; time < TIMES; time += 1) {
@@ -32,6 +32,8 @@ export async function run(): Promise<RecoveryRow[]> {
         await sleep(SETTLED);
         samples.push(((await late(server)) - before) * MS_PER_FRAME);
       }
+      const deaths = await metric(server, `provider_errors_total{provider="portrait",kind="${kind}"}`);
+      if (deaths !== TIMES) throw new Error(`${String(TIMES)} threads should have died of a ${kind}, ${String(deaths)} did`);
       const plug = `the renderer's thread ${what} → speech shown without its own pictures`;
       rows.push(rowOf(plug, 'idle face after 80 ms, pictures back ≤ 2 s, the voice unbroken', LIMIT, samples));
     }
@@ -46,5 +48,11 @@ const late = (server: PluggedServer): Promise<number> => metric(server, 'playout
 
 async function metric({ url }: PluggedServer, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${name} `))
+      ?.split(' ')
+      .at(-1) ?? NaN,
+  );
 }
