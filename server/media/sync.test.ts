@@ -80,6 +80,8 @@ describe('the loop between viewers and the voice', () => {
     sync.forget('a');
     expect(sync.status()).toMatchObject({ viewers: 1, offsetMs: -3 });
     await clock.advance(21_000);
+    expect(sync.status()).toEqual({ leadMs: START_LEAD, viewers: 0 });
+    expect(await gauge()).toBeNaN();
     sync.report('c', 1);
     expect(sync.status()).toMatchObject({ viewers: 1, offsetMs: 1 });
     expect(await gauge()).toBe(1);

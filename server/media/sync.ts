@@ -44,9 +44,11 @@ export class Sync {
   readonly #votes = new Map<string, { readonly offsetMs: number; readonly at: number }>();
   #wanted = START_LEAD;
   #movedAt = Number.NEGATIVE_INFINITY;
+  readonly #offset = (): number | undefined => this.status().offsetMs;
 
   constructor(options: SyncOptions) {
     this.#options = options;
+    options.metrics.reportedOffsets.add(this.#offset);
   }
 
   /** `viewer` hears the sound of an instant `offsetMs` after it sees its picture (before, when negative). */
@@ -56,18 +58,16 @@ export class Sync {
     const now = clock.now();
     if (this.#options.leadMs() !== this.#wanted) this.#movedAt = now;
     this.#votes.set(viewer, { offsetMs, at: now });
-    for (const [other, { at }] of this.#votes) if (now - at > STALE) this.#votes.delete(other);
-    this.#publish();
     this.#follow(now);
   }
 
   /** The viewer has gone, and its vote with it. */
   forget(viewer: string): void {
     this.#votes.delete(viewer);
-    this.#publish();
   }
 
   status(): SyncStatus {
+    this.#forgetSilent();
     const offsets = [...this.#votes.values()].map(({ offsetMs }) => offsetMs);
     const lead = { leadMs: this.#options.leadMs(), viewers: offsets.length };
     if (offsets.length === 0) return lead;
@@ -76,11 +76,12 @@ export class Sync {
 
   close(): void {
     this.#votes.clear();
-    this.#publish();
+    this.#options.metrics.reportedOffsets.delete(this.#offset);
   }
 
   /** Once most have told how it is since the last change, the lead follows. */
   #follow(now: number): void {
+    this.#forgetSilent();
     const settled = [...this.#votes.values()].filter(({ at }) => at - this.#movedAt >= SETTLE);
     if (settled.length * 2 < this.#votes.size) return;
     const offset = middle(settled.map(({ offsetMs }) => offsetMs));
@@ -93,11 +94,9 @@ export class Sync {
     this.#options.lead(wanted);
   }
 
-  #publish(): void {
-    const { offsetMs } = this.status();
-    const { reportedOffsets } = this.#options.metrics;
-    if (offsetMs === undefined) reportedOffsets.delete(this);
-    else reportedOffsets.set(this, offsetMs);
+  #forgetSilent(): void {
+    const now = this.#options.clock.now();
+    for (const [viewer, { at }] of this.#votes) if (now - at > STALE) this.#votes.delete(viewer);
   }
 }
 

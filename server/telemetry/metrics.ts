@@ -7,8 +7,8 @@ export function createMetrics() {
   const registers = [new Registry()];
   const registry = registers[0] as Registry;
   collectDefaultMetrics({ register: registry });
-  /** Sound minus picture at each stage's middle viewer, ms, by who keeps it. */
-  const reportedOffsets = new Map<object, number>();
+  /** Each tells sound minus picture at its stage's middle viewer, ms, where somebody has said. */
+  const reportedOffsets = new Set<() => number | undefined>();
   return {
     registry,
     reportedOffsets,
@@ -36,7 +36,7 @@ export function createMetrics() {
       help: 'sound minus picture as viewers hear and see it, ms: of the middle viewer of the middle stage; NaN while none has said',
       registers,
       collect() {
-        const offsets = [...reportedOffsets.values()].sort((a, b) => a - b);
+        const offsets = [...reportedOffsets].flatMap((offset) => offset() ?? []).sort((a, b) => a - b);
         this.set(offsets[offsets.length >> 1] ?? Number.NaN);
       },
     }),
