@@ -1,3 +1,4 @@
+import '#client/sdk/no-eval.ts';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { AvatarClient } from '#client/sdk/index.ts';

@@ -1,4 +1,6 @@
 /** The client without a framework: `connect()` and the types of what it gives. */
+import './no-eval.ts';
+
 export { connect } from './connect.ts';
 export type { AvatarClient } from './client.ts';
 export { ClientError, asClientError, type ClientErrorCode } from './errors.ts';
