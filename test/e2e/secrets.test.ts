@@ -1,4 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,14 +20,16 @@ describe('secrets', () => {
     { timeout: 120_000 },
     async () => {
       const secret = plant('auth_secret');
+      const provider = await tellTale();
       const server = await startServer({
         LOG_LEVEL: 'trace',
         AUTH_SECRET: secret,
         OPENAI_API_KEY: plant('openai'),
         ELEVENLABS_API_KEY: plant('elevenlabs'),
-        OPENAI_BASE_URL: `http://ada:${plant('base_url')}@127.0.0.1:9/v1`,
-        LLM: 'demo',
-        TTS: 'flite',
+        OPENAI_BASE_URL: `${provider.url}/v1`,
+        ELEVENLABS_BASE_URL: provider.url,
+        LLM: 'openai',
+        TTS: 'elevenlabs',
         RENDERER: 'pattern',
       });
       const bodies: string[] = [];
@@ -35,6 +39,8 @@ describe('secrets', () => {
       } finally {
         const files = await contents(server.dataDir);
         await server.stop();
+        provider.close();
+        expect(provider.heard.join(), 'the keys were used').toMatch(/openai[^]*elevenlabs|elevenlabs[^]*openai/);
         const written = server.output.join('');
         const requests = server.log.filter(({ msg }) => msg === 'request');
         expect(requests.length, 'the server has logged what happened').toBeGreaterThan(10);
@@ -67,6 +73,7 @@ describe('secrets', () => {
         DATA_DIR: dataDir,
         PORT: 'x',
         DATABASE_URL: `postgres://ada:${plant('database')}@db/x`,
+        OPENAI_BASE_URL: `https://ada:${plant('base_url')}@llm.example/v1`,
         PUBLIC_URL: `https://ada:${plant('public_url')}@avatar.example`,
         AUTH_SECRET: plant('short').slice(0, 14),
       },
@@ -75,10 +82,24 @@ describe('secrets', () => {
     });
     await rm(dataDir, { recursive: true, force: true });
     expect(exitCode).toBe(1);
-    for (const name of ['PORT', 'DATABASE_URL', 'PUBLIC_URL', 'AUTH_SECRET']) expect(stderr).toContain(name);
+    for (const name of ['PORT', 'OPENAI_BASE_URL', 'DATABASE_URL', 'PUBLIC_URL', 'AUTH_SECRET']) expect(stderr).toContain(name);
     expect(stdout + stderr).not.toMatch(/plant/);
   });
 });
+
+/** A provider that refuses every key, and repeats it in its refusal. */
+async function tellTale() {
+  const heard: string[] = [];
+  const server = createServer((request, response) => {
+    const said = JSON.stringify(request.headers);
+    heard.push(said);
+    response.writeHead(401, { 'content-type': 'application/json', 'x-echo': String(request.headers.authorization) });
+    response.end(JSON.stringify({ error: { message: `Incorrect API key: ${said}`, code: 'invalid_api_key' }, detail: said }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { heard, url: `http://127.0.0.1:${port}`, close: () => void server.close() };
+}
 
 /** Goes through everything that works and everything that doesn't, with a secret in each place that takes one. */
 async function visit(server: RunningServer, secret: string, bodies: string[]): Promise<void> {
@@ -103,6 +124,13 @@ async function visit(server: RunningServer, secret: string, bodies: string[]): P
   const issued = await ask(`${at}/tokens`, { method: 'POST', headers: own, body: '{"role":"viewer"}' }, true);
   expect(issued.status).toBe(201);
   await ask(`${at}/prompts`, { method: 'POST', headers: own, body: '{"text":"hello there","mode":"say"}' });
+
+  await ask(`${at}/prompts`, { method: 'POST', headers: own, body: '{"text":"and you?"}' });
+  await expect
+    .poll(async () => (await ask(`${at}/transcript`, { headers: own })).text.match(/"state":"(failed|done)"/g)?.length, {
+      timeout: 30_000,
+    })
+    .toBe(2);
 
   const odd: [string, RequestInit][] = [
     [at, { headers: bearer(plant('bearer')) }],
