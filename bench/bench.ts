@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 
 /** What one benchmark found. Figures are plain numbers or strings; the goal stands beside them. */
 export interface BenchResult {
@@ -53,8 +53,17 @@ export async function undisturbed<T>(name: string, work: () => Promise<T>): Prom
 }
 
 /** CPU seconds a process has used, its threads included (proc(5), /proc/pid/stat, 100 jiffies a second). */
-export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+export const cpuSeconds = (pid: number): number => usedBy(`/proc/${String(pid)}`);
+
+/** CPU seconds that those threads of a process have used which are called `name`. */
+export const threadSeconds = (pid: number, name: string): number =>
+  readdirSync(`/proc/${String(pid)}/task`)
+    .map((thread) => `/proc/${String(pid)}/task/${thread}`)
+    .filter((folder) => readFileSync(`${folder}/comm`, 'utf8').trim() === name)
+    .reduce((sum, folder) => sum + usedBy(folder), 0);
+
+function usedBy(folder: string): number {
+  const stat = readFileSync(`${folder}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }

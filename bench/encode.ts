@@ -14,7 +14,7 @@ import { createMetrics } from '#server/telemetry/metrics.ts';
 import { say } from '#server/speech/speak.ts';
 import { fliteTts } from '#server/tts/flite.ts';
 import { children } from '#test/support/processes.ts';
-import { cpuSeconds, round, type BenchResult } from './bench.ts';
+import { cpuSeconds, round, threadSeconds, type BenchResult } from './bench.ts';
 
 const SIZE: Size = { width: 512, height: 512 };
 const TEXT =
@@ -56,15 +56,16 @@ export async function run(): Promise<BenchResult> {
       ],
       ...['-flags', '+global_header', '-f', 'tee', outputs(join(folder, 'same.m3u8'))],
     ]);
-    const row = (what: string, { server, packager, encodes }: Cost) => ({
+    const row = (what: string, { server, threads, packager, encodes }: Cost) => ({
       what,
       'server %': round(server * 100),
+      'of that x264 / main thread / garbage and compiling %': threads.map((share) => String(round(share * 100))).join(' / '),
       'HLS ffmpeg %': round(packager * 100),
       'total %': round((server + packager) * 100),
       'encodes per picture': encodes,
       ': lone ffmpeg': round((server + packager) / lone, 2),
     });
-    const alone = (share: number): Cost => ({ server: share, packager: 0, encodes: 1 });
+    const alone = (share: number): Cost => ({ server: share, threads: [], packager: 0, encodes: 1 });
     return {
       what: `CPU while speaking, % of one core, ${String(SIZE.width)}²@25 at 800 kbit/s, the same drawn pictures and sound from files: a stage with its playout, encoder, Opus, RTP and HLS packager (what the SFU worker takes for its viewers left out) against ffmpeg.`,
       goal: 'stage with WebRTC and HLS : lone ffmpeg encode of the same pictures ≤ 1.15; one encode per picture',
@@ -98,6 +99,7 @@ interface Clip {
 interface Cost {
   /** Shares of one core. */
   readonly server: number;
+  readonly threads: readonly number[];
   readonly packager: number;
   readonly encodes: number;
 }
@@ -156,13 +158,15 @@ async function stage({ pictures, sound, frames }: Clip, hls: boolean): Promise<C
   const child = execa(process.execPath, [...args, ...(hls ? ['hls'] : [])], { stdin: 'ignore' });
   await once(child.stdout, 'data');
   const pid = child.pid ?? 0;
-  const [server, packager] = await cpuShares(() => [
+  const [server, packager, ...threads] = await cpuShares(() => [
     cpuSeconds(pid),
     children(pid, 'ffmpeg').reduce((sum, one) => sum + cpuSeconds(one), 0),
+    // Encodes are all that is asked of libuv's threads while the avatar speaks, reading the two files aside.
+    ...['libuv-worker', 'MainThread', 'V8Worker'].map((name) => threadSeconds(pid, name)),
   ]);
   const { stdout } = await child;
   const { encoded } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { encoded: number };
-  return { server: server ?? 0, packager: packager ?? 0, encodes: round(encoded / frames, 2) };
+  return { server: server ?? 0, threads, packager: packager ?? 0, encodes: round(encoded / frames, 2) };
 }
 
 /** As fast as it is on air, so that caches are as cold. */
