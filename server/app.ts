@@ -70,9 +70,9 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     given.tts ?? createTts(config, flite, { clock, log, metrics }),
   ]);
   const spending = new Spending(config.prices, metrics);
-  const { maxViewers, historyTokens } = config;
+  const { maxViewers, historyTokens, prefer } = config;
   const speakers = { llm, tts, flite, spending, historyTokens };
-  const foundation = { sfu, renderer, idleLoops, ...speakers, maxViewers, clock, log, metrics };
+  const foundation = { sfu, renderer, idleLoops, ...speakers, maxViewers, prefer, clock, log, metrics };
   const sessions = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,
@@ -121,8 +121,8 @@ async function openHistory({ database }: Config, log: Log): Promise<History> {
 function createRenderer({ renderer, pattern }: Config, log: Log, metrics: Metrics): Promise<Renderer> {
   const clock = systemClock;
   if (renderer === 'portrait') return portraitRenderer({ avatars: avatars(), log, clock, metrics });
-  const { rtf, drop, delay: delayMs, failAfter } = pattern;
-  return Promise.resolve(patternRenderer({ rtf, drop, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
+  const { delay: delayMs, failAfter, ...faults } = pattern;
+  return Promise.resolve(patternRenderer({ ...faults, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
 }
 
 function rtcOf({ host, rtcWorkers, rtcPort, announcedAddress }: Config): Omit<Parameters<typeof Sfu.create>[0], 'log'> {

@@ -31,6 +31,8 @@ test('nothing set: the defaults of the interface', () => {
     maxSessions: 100,
     maxViewers: 100,
     sessionIdleTimeout: 600_000,
+    prefer: 'prompt',
+    pattern: { rtf: 0, drop: 0, delay: 0 },
     warnings: [],
   });
   const workers = readConfig({}).rtcWorkers;
@@ -63,6 +65,9 @@ test.each([
   ['RENDERER', 'gpu', 'portrait, pattern'],
   ['PATTERN_DROP', '1.5', 'from 0 to 1'],
   ['PATTERN_RTF', 'NaN', 'a number'],
+  ['PATTERN_RTF', '1,2', 'from the fourth window on'],
+  ['PATTERN_RTF', '101', 'from 0 to 100'],
+  ['PREFER', 'fast', 'prompt, smooth'],
   ['LOG_LEVEL', 'loud', 'debug'],
   ['MAX_SESSIONS', '0', 'from 1'],
 ])('%s=%s is refused by name, with its value and what is allowed', (name, value, allowed) => {
@@ -71,6 +76,11 @@ test.each([
   expect(line).toContain(JSON.stringify(value));
   expect(line).toContain(allowed);
   expect(line).not.toContain('\n');
+});
+
+test('the test card can be made slower in the middle of what it draws', () => {
+  expect(readConfig({ PATTERN_RTF: '2.5' }).pattern).toMatchObject({ rtf: 2.5 });
+  expect(readConfig({ PATTERN_RTF: '1.2,3@4' }).pattern).toMatchObject({ rtf: 1.2, later: { rtf: 3, from: 4 } });
 });
 
 test('what comes later is refused when chosen, and reported when merely set', () => {

@@ -41,6 +41,18 @@ const ranges = z
     'must be a comma-separated list of the addresses or ranges of your proxies, such as "127.0.0.1, 10.0.0.0/8"',
   );
 
+/** A pace, and what it becomes from which window of an utterance on. */
+const rtf = z.string().transform((text, context) => {
+  const [, first = '', later, from] = /^(\d{1,3}(?:\.\d{1,9})?)(?:,(\d{1,3}(?:\.\d{1,9})?)@(\d{1,6}))?$/.exec(text) ?? [];
+  if (first !== '' && Number(first) <= 100 && Number(later ?? 0) <= 100)
+    return { rtf: Number(first), ...(later === undefined ? {} : { later: { rtf: Number(later), from: Number(from) } }) };
+  context.addIssue({
+    code: 'custom',
+    message: 'must be a number from 0 to 100, or two such as "1.2,3@4": 1.2, and 3 from the fourth window on',
+  });
+  return z.NEVER;
+});
+
 /** Where history is kept. The value may hold a password, so it is never repeated. */
 const database = z.string().transform((url, context) => {
   if (url === 'memory:') return { kind: 'memory' as const };
@@ -75,10 +87,11 @@ const Settings = z.object({
     .enum(['portrait', 'pattern', 'remote'], { error: 'must be one of portrait, pattern' })
     .refine((name) => name !== 'remote', 'needs GPU render workers, which are not available yet; use portrait or pattern')
     .default('portrait'),
-  PATTERN_RTF: decimal(0, 100).default(0),
+  PATTERN_RTF: rtf.default({ rtf: 0 }),
   PATTERN_DROP: decimal(0, 1).default(0),
   PATTERN_DELAY: integer(0, 600_000).default(0),
   PATTERN_FAIL_AFTER: integer(0, 1_000_000).optional(),
+  PREFER: oneOf('prompt', 'smooth').default('prompt'),
   AUTH_SECRET: hidden(16).optional(),
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
   MAX_SESSIONS: integer(1, 100_000).default(100),
@@ -120,6 +133,8 @@ export interface Config extends Providers {
   readonly database: DatabaseSettings;
   readonly renderer: 'portrait' | 'pattern';
   readonly pattern: PatternSettings;
+  /** Each clause as soon as it can't stall, or an utterance without pauses. */
+  readonly prefer: 'prompt' | 'smooth';
   readonly authSecret: string | undefined;
   readonly logLevel: string;
   readonly maxSessions: number;
@@ -150,6 +165,8 @@ export type DatabaseSettings = { readonly kind: 'sqlite'; readonly path: string 
 export interface PatternSettings {
   /** Seconds of work per second of pictures; 0 = as fast as it can. */
   readonly rtf: number;
+  /** What that becomes from a window of each utterance on, counted from 1. */
+  readonly later?: { readonly rtf: number; readonly from: number };
   /** Share of pictures left out, 0 to 1. */
   readonly drop: number;
   /** ms before each window's first picture. */
@@ -183,7 +200,8 @@ export function readConfig(env: Env): Config {
     database: read.DATABASE_URL ?? { kind: 'sqlite', path: join(dataDir, 'history.db') },
     ...providersOf(read),
     renderer: read.RENDERER === 'pattern' ? 'pattern' : 'portrait',
-    pattern: { rtf: read.PATTERN_RTF, drop: read.PATTERN_DROP, delay: read.PATTERN_DELAY, failAfter: read.PATTERN_FAIL_AFTER },
+    pattern: { ...read.PATTERN_RTF, drop: read.PATTERN_DROP, delay: read.PATTERN_DELAY, failAfter: read.PATTERN_FAIL_AFTER },
+    prefer: read.PREFER,
     authSecret: read.AUTH_SECRET,
     logLevel: read.LOG_LEVEL,
     maxSessions: read.MAX_SESSIONS,

@@ -3,6 +3,7 @@ import type { Log } from '#base/log.ts';
 import type { IdleLoops } from '#server/avatars/idle-loops.ts';
 import type { Llm } from '#server/llm/llm.ts';
 import type { Sfu } from '#server/media/sfu.ts';
+import type { Preference } from '#server/media/start-rule.ts';
 import type { Renderer } from '#server/render/renderer.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { Spending } from '#server/telemetry/spending.ts';
@@ -22,6 +23,7 @@ export interface Foundation {
   readonly historyTokens: number;
   /** Per session. */
   readonly maxViewers: number;
+  readonly prefer: Preference;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -13,7 +13,7 @@ const LOST_PATIENCE = 2_000;
 
 /** Everything one session is made of, on air when it is returned. Nothing is left behind when a part can't be had. */
 export async function openSession(foundation: Foundation, { id, request }: KeptSession, ageMs: number): Promise<SessionParts> {
-  const { sfu, renderer, idleLoops, maxViewers, clock, metrics } = foundation;
+  const { sfu, renderer, idleLoops, maxViewers, prefer, clock, metrics } = foundation;
   const avatar = findAvatar(request.avatar);
   const log = foundation.log.child({ sessionId: id });
   const life = new Lifetime();
@@ -22,7 +22,7 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
     const broadcast = await Broadcast.open({ createRouter, maxViewers, log, metrics, clock });
     life.defer((reason) => broadcast.close(reason));
     const idle = await idleLoops.get(avatar.id);
-    const stage = Stage.create({ idle, producers: broadcast, stamped: renderer.stamped, clock, log, metrics });
+    const stage = Stage.create({ idle, producers: broadcast, stamped: renderer.stamped, prefer, clock, log, metrics });
     life.defer((reason) => stage.close(reason));
     broadcast.on('lost', ({ viewers }) => viewers > 0 && stage.hold(LOST_PATIENCE));
     broadcast.on('watched', () => stage.goOn());

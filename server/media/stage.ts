@@ -12,6 +12,7 @@ import { Pictures } from './pictures.ts';
 import { Playout } from './playout.ts';
 import type { StageProducers } from './producers.ts';
 import { CUSHION_MS, H264Packetizer, OpusPacketizer } from './rtp.ts';
+import type { Preference } from './start-rule.ts';
 import { START_LEAD, Sync } from './sync.ts';
 import type { PacketSink, Speech, SpeechReport, StageEvents } from './types.ts';
 
@@ -22,6 +23,8 @@ export interface StageOptions {
   readonly idle: IdleSource;
   readonly producers: Pick<StageProducers, 'videoSsrc' | 'audioSsrc' | 'sendVideo' | 'sendAudio' | 'onKeyframeRequest'>;
   readonly stamped: boolean;
+  /** Default: prompt. */
+  readonly prefer?: Preference;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -60,7 +63,7 @@ export class Stage extends EventEmitter<StageEvents> {
       emit: (packet) => this.#sendVideo(packet),
     });
     this.#playout = new Playout(
-      { clock, metrics, leadMs: START_LEAD },
+      { clock, metrics, leadMs: START_LEAD, prefer: options.prefer ?? 'prompt' },
       {
         sound: (ticks, samples) => this.#sendAudio(ticks, samples),
         picture: (frame, spoken, overdue) => this.#pictures.release(frame, spoken, overdue),

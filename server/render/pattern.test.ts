@@ -73,6 +73,26 @@ describe('its faults', () => {
     expect(await draw(2, { drop: 1 })).toEqual([]);
   });
 
+  it('draws as slowly as it is told, and slower from a window on', async () => {
+    const clock = new VirtualClock();
+    const at: number[] = [];
+    const renderer = patternRenderer({
+      clock,
+      freshFrames: 10,
+      size: { width: 320, height: 288 },
+      rtf: 1.5,
+      later: { rtf: 4, from: 3 },
+    });
+    const drawing = (async () => {
+      for await (const { frame } of renderer.render(buzz(renderer.geometry, 4), request, signal))
+        if (frame % 10 === 0) at.push(clock.now());
+    })();
+    await clock.advance(10_000);
+    await drawing;
+    expect(renderer.expectedRtf).toBe(1.5);
+    expect(at).toEqual([600, 1_200, 2_800, 4_400]);
+  });
+
   it('fails after so many windows, with what they drew already out', async () => {
     const renderer = patternRenderer({ clock: systemClock, freshFrames: 10, failAfter: 2 });
     const drawn: number[] = [];

@@ -16,6 +16,8 @@ export interface PatternOptions {
   readonly overlapFrames?: number;
   /** Slows drawing down: seconds to draw one second. Default: at once. */
   readonly rtf?: number;
+  /** From that window of each utterance on, counted from 1, it is another. */
+  readonly later?: { readonly rtf: number; readonly from: number };
   /** Part of the frames that are never drawn, 0…1, evenly spread. */
   readonly drop?: number;
   /** Held back so long per window, ms. */
@@ -61,12 +63,13 @@ class Pattern implements Renderer {
     signal: AbortSignal,
   ): AsyncGenerator<DrawnFrame, void, undefined> {
     this.#check();
-    const { rtf = 0, delayMs = 0, failAfter = Infinity, clock } = this.#options;
+    const { rtf = 0, later, delayMs = 0, failAfter = Infinity, clock } = this.#options;
     const stop = AbortSignal.any([signal, this.#lifetime.signal]);
     let done = 0;
     for await (const window of until(windows, stop)) {
       if (done >= failAfter) throw new AvatarError('render_failed', `The test card fails on purpose after ${failAfter} windows.`);
-      const ms = delayMs + rtf * window.freshFrames * MS_PER_FRAME;
+      const pace = later && done + 1 >= later.from ? later.rtf : rtf;
+      const ms = delayMs + pace * window.freshFrames * MS_PER_FRAME;
       if (ms > 0) await sleep(clock, ms, stop);
       for (let frame = window.startFrame; frame < window.startFrame + window.freshFrames; frame += 1) {
         // A turn of the loop for each: a window of pictures in one go would hold up what is on air, and the one who aborts.

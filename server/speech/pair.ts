@@ -1,7 +1,7 @@
 import { beepAt } from '#base/beep.ts';
 import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
-import { TICKS_PER_FRAME, type AvFrame, type DrawnFrame } from '#base/media.ts';
+import { MS_PER_FRAME, TICKS_PER_FRAME, type AvFrame, type DrawnFrame } from '#base/media.ts';
 import type { Outlook } from '#base/outlook.ts';
 import { Queue } from '#base/queue.ts';
 import { Watchdog } from '#base/watchdog.ts';
@@ -10,11 +10,11 @@ import type { VoicedWindow } from './windows.ts';
 
 /** Voice may be known so far ahead of the reader: a minute. */
 const VOICE_AHEAD = 1_500;
-/** Pictures may be drawn so far ahead of the reader: a second, 10 MB at 512×512. */
+/** Pictures may be drawn so far ahead of the reader: a second, 10 MB at 512×512; or two windows, since a clause's last may be short and cost as much. */
 const PICTURES_AHEAD = 25;
 /** A renderer slower than real time may be so far ahead, as it must be before a clause can start: 20 s. */
 const SLOW_AHEAD = 500;
-/** A renderer this close to real time counts as slow. */
+/** A window that is drawn no quicker than this, in seconds per second, counts as slow. */
 const FAST_RTF = 0.9;
 
 /** A renderer that does nothing of what it was given for so many times what a window usually takes, and this long at least (ms), is given up. */
@@ -206,7 +206,9 @@ class Work {
   }
 
   #ahead({ freshFrames }: VoicedWindow): number {
-    return this.#options.outlook.rtf > FAST_RTF ? SLOW_AHEAD : Math.max(PICTURES_AHEAD, freshFrames);
+    const { outlook, renderer } = this.#options;
+    const rtf = Math.max(outlook.rtf, outlook.pace.expect(freshFrames) / (freshFrames * MS_PER_FRAME));
+    return rtf > FAST_RTF ? SLOW_AHEAD : Math.max(PICTURES_AHEAD, 2 * renderer.geometry.freshFrames);
   }
 }
 
