@@ -62,10 +62,11 @@ export class Outlook {
 
   /** Counts drawn frames. */
   draw(frames: number, now = 0): void {
-    this.drawn += frames * TICKS_PER_FRAME;
     const window = this.#rendering;
-    if (window && this.drawn > window.start && this.drawn <= window.end)
-      window.came.push({ share: (this.drawn - window.start) / (window.end - window.start), at: now });
+    // Of several frames the first counts: the ones before the last were left out, and not known to be until now.
+    if (window && this.drawn >= window.start && this.drawn < window.end)
+      window.came.push({ share: (this.drawn + TICKS_PER_FRAME - window.start) / (window.end - window.start), at: now });
+    this.drawn += frames * TICKS_PER_FRAME;
     while (this.#windows[0] && this.#windows[0].end <= this.drawn) this.#windows.shift();
   }
 
@@ -116,6 +117,8 @@ export class Outlook {
         const ready = since + (done - since) * share + CAUTION * Math.sqrt(variance);
         safe = Math.max(safe, ready - (at - from) / TICKS_PER_MS);
       }
+      // Speech may end with any window that isn't known yet, which may then be short and cost as much.
+      if (window.start >= this.known) safe = Math.max(safe, since + this.pace.expect(1) - (window.start - from) / TICKS_PER_MS);
     }
     return safe;
   }
