@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { SessionState, Turn } from '#protocol/http.ts';
-import type { StageEvents } from '#server/media/types.ts';
 import { open, WORD } from './session.fixture.ts';
 import { mayGo } from './states.ts';
 import { MAX_QUEUED } from './turns.ts';
