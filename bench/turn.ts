@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CreatedSession } from '#protocol/http.ts';
+import { SessionInfo, type CreatedSession } from '#protocol/http.ts';
 import { TurnEvent } from '#protocol/signalling.ts';
 import { launchBrowser } from '#test/support/browser.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
@@ -37,6 +37,8 @@ export async function run({ turns = '45' }: BenchOptions = {}): Promise<BenchRes
       await sleep(300 + ((i * 13) % 40));
     }
     ended.close();
+    const info = await server.call('GET', `/v1/sessions/${session.id}`, undefined, session.token);
+    const { leadMs } = SessionInfo.parse(info.body).sync;
     const seen = met.filter(({ turn }) => turn.stages['painted'] !== undefined);
     const ours = seen.map(({ turn, stubs }) => (turn.stages['painted'] ?? 0) - stubs);
     const p95 = percentile(ours, 0.95);
@@ -50,6 +52,7 @@ export async function run({ turns = '45' }: BenchOptions = {}): Promise<BenchRes
       met: p95 <= GOAL && seen.length >= 40,
       rows: [
         { step: 'ours, altogether', turns: ours.length, p50: round(percentile(ours, 0.5)), p95: round(p95) },
+        { step: 'of it the lead, as it was at the end', p50: leadMs },
         step('prompt', 'firstToken'),
         step('firstToken', 'firstClause'),
         step('firstClause', 'firstAudio'),
