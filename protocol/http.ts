@@ -84,7 +84,7 @@ export const Turn = z
     state: z.enum(['queued', 'thinking', 'speaking', 'done', 'interrupted', 'failed']),
     /** Why it ended early, where nobody asked for it. */
     reason: z.string().optional(),
-    traceId: z.string().optional().describe('while the server that took it lives'),
+    traceId: z.string().optional(),
     /** Unix ms. */
     askedAt: z.number(),
     startedAt: z.number().optional(),

@@ -30,7 +30,13 @@ export function historyContract(name: string, open: () => Promise<History>): voi
     it('gives turns back as they were saved last, in the order they came first, each session its own', async () => {
       await begin('session-1');
       await begin('session-2');
-      const every = turn('utterance-1', { reason: 'because', startedAt: 2, endedAt: 3, state: 'failed' });
+      const every = turn('utterance-1', {
+        reason: 'because',
+        startedAt: 2,
+        endedAt: 3,
+        state: 'failed',
+        traceId: 'f'.repeat(32),
+      });
       const { prompt: _, ...greeting } = turn('utterance-2', { mode: 'greeting', spoken: 'Grüß dich 👋 \u0000 "x"' });
       await Promise.all([
         history.save('session-1', turn('utterance-1')),

@@ -21,6 +21,8 @@ interface Asked {
   readonly signal: AbortSignal | undefined;
   /** Threads that died of it. */
   deaths: number;
+  /** It failed once: the last words of a thread that is being ended may be a failure, too. */
+  failed: boolean;
   resolve(pictures: Uint8Array<ArrayBuffer>[]): void;
   reject(error: AvatarError): void;
 }
@@ -78,7 +80,7 @@ export class Studio {
     const question: Question = { id: this.#next++, avatar, orders };
     if (this.#open.size === 0) this.#begin();
     return new Promise((resolve, reject) => {
-      this.#open.set(question.id, { question, signal, deaths: 0, resolve, reject });
+      this.#open.set(question.id, { question, signal, deaths: 0, failed: false, resolve, reject });
       if (this.#thread) this.#thread.postMessage(question);
       else if (!this.#resting) this.#renew();
     });
@@ -134,11 +136,19 @@ export class Studio {
     if ('ready' in answer) return;
     const asked = this.#open.get(answer.id);
     this.#open.delete(answer.id);
+    if (asked && 'failure' in answer && !asked.failed) return this.#askAgain(asked);
     if (asked && 'pictures' in answer) this.#measure(asked.question);
     if (this.#open.size > 0) this.#begin();
     else this.#watchdog.stop();
     if ('pictures' in answer) asked?.resolve(answer.pictures);
     else asked?.reject(failed('could not draw a picture', answer.failure));
+  }
+
+  #askAgain(asked: Asked): void {
+    asked.failed = true;
+    this.#open.set(asked.question.id, asked);
+    this.#thread?.postMessage(asked.question);
+    this.#begin();
   }
 
   #measure({ avatar, orders }: Question): void {

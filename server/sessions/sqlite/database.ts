@@ -30,6 +30,7 @@ const MIGRATIONS: readonly string[] = [
      UNIQUE (session_id, utterance_id)
    ) STRICT;
    CREATE INDEX turns_of_session ON turns (session_id);`,
+  'ALTER TABLE turns ADD COLUMN trace_id TEXT;',
 ];
 
 /** Opens the file, makes it when it isn't there, and brings it up to date. Throws what SQLite or the file system says. */

@@ -70,6 +70,19 @@ test.each([
   expect((error as Error).message).toMatch(why);
 });
 
+test('a file from before turns had a trace is brought up to date, with what it holds', async () => {
+  const before = await open();
+  await before.begin(kept);
+  await before.save('session-1', turn);
+  await before.close();
+  const db = new DatabaseSync(path);
+  db.exec('ALTER TABLE turns DROP COLUMN trace_id; PRAGMA user_version = 1');
+  db.close();
+  const after = await open();
+  await after.save('session-1', { ...turn, utteranceId: 'utterance-2', traceId: 'f'.repeat(32) });
+  expect(await after.turns('session-1')).toEqual([turn, { ...turn, utteranceId: 'utterance-2', traceId: 'f'.repeat(32) }]);
+});
+
 test('a session that can not be read any more stays away, and is named in the log', async () => {
   const before = await open();
   await before.begin(kept);
