@@ -21,6 +21,9 @@ export interface SignallingOptions extends AdmissionOptions {
 const MAX_MESSAGE = 64 * 1024;
 /** A connection without a valid token is closed after this, ms. */
 const TOKEN_DEADLINE = 10_000;
+/** A connection that a change of network left dead, without a word, is noticed after both at the latest, ms; media may have come along by itself. */
+const PING_EVERY = 5_000;
+const PONG_WITHIN = 5_000;
 
 /** Who is there, by socket id, and what was sent to them. */
 interface Hall {
@@ -36,6 +39,8 @@ export function attachSignalling(server: HttpServer, options: SignallingOptions)
   const io = new Server(server, {
     maxHttpBufferSize: MAX_MESSAGE,
     connectTimeout: TOKEN_DEADLINE,
+    pingInterval: PING_EVERY,
+    pingTimeout: PONG_WITHIN,
     serveClient: false,
     cors: { origin: config.allowedOrigins.includes('*') ? true : [...config.allowedOrigins] },
     adapter: RecoveryAdapter,
