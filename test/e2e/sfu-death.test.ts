@@ -83,6 +83,8 @@ describe('when the media worker is killed', () => {
       const killedAt = kill();
       const times = await back(pages, epochMs, killedAt);
       expect(Math.max(...times)).toBeLessThan(BACK);
+      // They needn't find out by the silence.
+      expect(captions.rejoins()).toBe(1);
       const turn = await captions.turn;
       expect(turn).toMatchObject({ outcome: 'done', spoken: text });
       expect(captions.heard.map((caption) => caption.clause)).toEqual(captions.heard.map((_, index) => index));
@@ -104,7 +106,9 @@ async function hearCaptions(server: RunningServer, { token }: CreatedSession) {
   const socket = io(server.url, { auth: { token }, transports: ['websocket'], forceNew: true });
   const heard: Caption[] = [];
   socket.on('caption', (caption: Caption) => heard.push(caption));
+  let rejoins = 0;
+  socket.on('rejoin', () => (rejoins += 1));
   const turn = new Promise<{ outcome: string; spoken: string }>((resolve) => socket.once('turn', resolve));
   await new Promise<void>((resolve) => socket.once('connect', resolve));
-  return { heard, turn, close: () => void socket.disconnect() };
+  return { heard, turn, rejoins: () => rejoins, close: () => void socket.disconnect() };
 }
