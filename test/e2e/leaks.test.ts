@@ -26,6 +26,7 @@ interface Reading {
 describe('200 sessions, opened, used in every way and closed', () => {
   let server: RunningServer;
   let [folder, before, after]: [string, Reading, Reading] = ['', blank(), blank()];
+  let rounds = 1;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'leaks-'));
@@ -42,7 +43,13 @@ describe('200 sessions, opened, used in every way and closed', () => {
     before = await settled(server, undefined);
     await visit(server, SESSIONS);
     after = await settled(server, before);
-  }, 180_000);
+    // An allocator that still grew stops growing, a leak doesn't: then as many again are measured from where the first ones left it.
+    for (; grown(before, after) !== undefined && rounds < 3; rounds += 1) {
+      before = { counts: before.counts, memory: after.memory };
+      await visit(server, SESSIONS);
+      after = await settled(server, before);
+    }
+  }, 600_000);
   afterAll(async () => {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
@@ -53,13 +60,7 @@ describe('200 sessions, opened, used in every way and closed', () => {
   });
 
   it('leave memory where it was', () => {
-    const { memory } = after;
-    expect(memory.server / before.memory.server, shown(before, after)).toBeLessThan(1.05);
-    expect(memory.workers / before.memory.workers, shown(before, after)).toBeLessThan(1.05);
-    // 15 kB a session, which the memory of ended sessions' names and of recent rate limits is far below.
-    expect(memory.heapUsed - before.memory.heapUsed).toBeLessThan(3 * MB);
-    expect(memory.arrayBuffers - before.memory.arrayBuffers).toBeLessThan(3 * MB);
-    expect(memory.opus - before.memory.opus).toBeLessThan(MB / 4);
+    expect(grown(before, after), shown(before, after)).toBe(undefined);
   });
 
   it('leave nobody on the gauges', async () => {
@@ -76,12 +77,22 @@ describe('200 sessions, opened, used in every way and closed', () => {
     await server.stop();
     const history = new DatabaseSync(join(folder, 'data', 'history.db'), { readOnly: true });
     const count = (sql: string): unknown => history.prepare(sql).get()?.['n'];
-    expect(count('SELECT count(*) AS n FROM sessions WHERE ended_at IS NOT NULL')).toBe(LANES + WARM + SESSIONS);
+    expect(count('SELECT count(*) AS n FROM sessions WHERE ended_at IS NOT NULL')).toBe(LANES + WARM + rounds * SESSIONS);
     expect(count('SELECT count(*) AS n FROM sessions WHERE ended_at IS NULL')).toBe(0);
     expect(count(`SELECT count(*) AS n FROM turns WHERE state NOT IN ('done', 'interrupted')`)).toBe(0);
     history.close();
   });
 });
+
+/** Which memory grew by more than it may breathe. */
+function grown({ memory: before }: Reading, { memory: after }: Reading): string | undefined {
+  if (after.server >= 1.05 * before.server) return 'server';
+  if (after.workers >= 1.05 * before.workers) return 'workers';
+  // 15 kB a session, which the memory of ended sessions' names and of recent rate limits is far below.
+  if (after.heapUsed - before.heapUsed >= 3 * MB) return 'heapUsed';
+  if (after.arrayBuffers - before.arrayBuffers >= 3 * MB) return 'arrayBuffers';
+  return after.opus - before.opus >= MB / 4 ? 'opus' : undefined;
+}
 
 async function visit(server: RunningServer, sessions: number): Promise<void> {
   // Those that make no voice come twice: they cost little.
