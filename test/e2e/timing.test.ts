@@ -76,7 +76,8 @@ describe('what a viewer tells of its time', () => {
     await expect.poll(() => lines().find((line) => line['msg'] === 'turn ended')).toMatchObject({ stages: turn.stages });
     for (const line of lines()) expect(line['traceId']).toBe(traceId);
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    for (const stage of [...stages, 'painted']) expect(metrics).toMatch(new RegExp(`^turn_stage_ms_count\\{stage="${stage}"\\} [1-9]`, 'm'));
+    for (const stage of [...stages, 'painted'])
+      expect(metrics).toMatch(new RegExp(`^turn_stage_ms_count\\{stage="${stage}"\\} [1-9]`, 'm'));
   });
 
   it('says how far sound and picture are apart, also while nobody speaks', { timeout: 120_000 }, async () => {
