@@ -56,7 +56,7 @@ export class Attempt {
     if (!before) return undefined;
     const stats: Stats = { ...compare(before, this.#reading), held_ms: Math.round(this.webrtc.heldMs) };
     const sync = stats['output_ms'] === undefined ? undefined : this.#meter.take(stats['output_ms']);
-    return sync ? { stats: { ...stats, av_offset_ms: sync.offsetMs }, sync } : { stats };
+    return sync ? { stats, sync } : { stats };
   }
 
   close(): void {
