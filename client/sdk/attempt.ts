@@ -1,7 +1,7 @@
 import type { HlsPlayer } from './hls.ts';
 import { Owned } from './owned.ts';
 import { watchPictures } from './picture.ts';
-import { compare, framesDecoded, packetsReceived, read, type Reading, type Stats } from './stats.ts';
+import { compare, framesDecoded, packetsReceived, read, samplesAdded, type Reading, type Stats } from './stats.ts';
 import { SyncMeter, type Offset } from './sync-meter.ts';
 import type { WebRtc } from './webrtc.ts';
 
@@ -55,7 +55,7 @@ export class Attempt {
     this.#reading = read(await this.webrtc.stats(), performance.now());
     if (!before) return undefined;
     const stats: Stats = { ...compare(before, this.#reading), held_ms: Math.round(this.webrtc.heldMs) };
-    const sync = stats['output_ms'] === undefined ? undefined : this.#meter.take(stats['output_ms']);
+    const sync = stats['output_ms'] === undefined ? undefined : this.#meter.take(stats['output_ms'], samplesAdded(this.#reading));
     return sync ? { stats, sync } : { stats };
   }
 

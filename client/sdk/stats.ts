@@ -36,6 +36,12 @@ export const framesDecoded = ({ streams }: Reading): number => streams['video']?
 export const packetsReceived = ({ streams }: Reading): number =>
   Object.values(streams).reduce((sum, stream) => sum + (stream.packetsReceived ?? 0), 0);
 
+/** Samples at 48 kHz that the jitter buffer has added to the sound so far, less those it took out: stretched, shortened and made up. */
+export function samplesAdded({ streams: { audio } }: Reading): number {
+  const { concealedSamples = 0, insertedSamplesForDeceleration = 0, removedSamplesForAcceleration = 0 } = audio ?? {};
+  return concealedSamples + insertedSamplesForDeceleration - removedSamplesForAcceleration;
+}
+
 /** Rates and means between two readings: kbit/s, per cent, ms and counts, as the names say. */
 export function compare(before: Reading, now: Reading): Stats {
   const seconds = Math.max(0.001, (now.atMs - before.atMs) / 1_000);

@@ -20,31 +20,41 @@ function watched(fromMs: number, { eyeMs = 30, earMs = 30, wander = 0, pageMs = 
 }
 
 it('tells how much later than its picture a sound is heard, the way from the jitter buffer to the ear included', () => {
-  expect(watched(60_000).take(30)).toEqual({ offsetMs: 44.5, samples: 51 });
-  expect(watched(60_000, { earMs: -14.5 }).take(30)?.offsetMs).toBeCloseTo(0, 1);
-  expect(watched(60_000, { eyeMs: 130 }).take(0)?.offsetMs).toBeCloseTo(-85.5, 1);
+  expect(watched(60_000).take(30, 312)).toEqual({ offsetMs: 44.5, samples: 51 });
+  expect(watched(60_000, { earMs: -14.5 }).take(30, 312)?.offsetMs).toBeCloseTo(0, 1);
+  expect(watched(60_000, { eyeMs: 130 }).take(0, 312)?.offsetMs).toBeCloseTo(-85.5, 1);
 });
 
 it('tells the same at any hour of any day: both RTP timestamps wrap, at different hours', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 100 * 86_400 * 25 }), fc.integer({ min: -900, max: 900 }), (frame, earMs) => {
-      expect(watched(frame * 40, { earMs }).take(0)?.offsetMs).toBeCloseTo(earMs - 15.5, 0);
+      expect(watched(frame * 40, { earMs }).take(0, 312)?.offsetMs).toBeCloseTo(earMs - 15.5, 0);
     }),
   );
   for (const bits of [2 ** 32 / 90, 2 ** 32 / 48]) {
     const fromMs = Math.floor(bits / 40) * 40 - 2_000;
-    expect(watched(fromMs).take(30)?.offsetMs).toBeCloseTo(44.5, 0);
+    expect(watched(fromMs).take(30, 312)?.offsetMs).toBeCloseTo(44.5, 0);
   }
 });
 
+it('knows how much of the packet before the jitter buffer still holds, from what it has added to the sound', () => {
+  for (const [added, late] of [
+    [0, -6.5],
+    [120, -4],
+    [-120, 1],
+    [4_800 + 360, 1],
+  ] as const)
+    expect(watched(60_000).take(30, added)?.offsetMs).toBeCloseTo(44.5 + late, 1);
+});
+
 it('says nothing while the jitter buffer moves, and nothing of too little', () => {
-  expect(watched(60_000, { wander: 30 }).take(30)).toBeUndefined();
+  expect(watched(60_000, { wander: 30 }).take(30, 312)).toBeUndefined();
   const meter = watched(60_000);
-  expect(meter.take(30)).toBeDefined();
-  expect(meter.take(30)).toBeUndefined();
+  expect(meter.take(30, 312)).toBeDefined();
+  expect(meter.take(30, 312)).toBeUndefined();
   meter.picture(0, 0);
   meter.sound(0, 0);
-  expect(meter.take(30)).toBeUndefined();
+  expect(meter.take(30, 312)).toBeUndefined();
 });
 
 it('counts a sound once that is told twice, so that a stream that stands still tells nothing', () => {
@@ -53,5 +63,5 @@ it('counts a sound once that is told twice, so that a stream that stands still t
     meter.picture(frame * 3_600, frame * 40);
     meter.sound(4_800, 100);
   }
-  expect(meter.take(30)).toBeUndefined();
+  expect(meter.take(30, 312)).toBeUndefined();
 });

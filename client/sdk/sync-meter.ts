@@ -3,10 +3,11 @@ const WRAP = 2 ** 32 / 15 / 48;
 /** Opus' own look-ahead at 48 kHz, 312 samples: a packet's sound comes so much after the instant it is stamped with, ms. */
 const OPUS_LOOKAHEAD = 6.5;
 /**
- * The jitter buffer names a packet when it opens it, while it still holds up to 10 ms of the packet before, ms. Chromium says no more exactly where
- * in a packet it is; flash against beep gave 7.6 and 10.1.
+ * The jitter buffer gives out 10 ms at a time and names a packet when it opens it, while it still holds some of the packet before: this much, ms,
+ * and what is over of the sound it has added so far when that is counted in tens (a beep's start in the track against the name of its packet).
  */
-const LEFT_OVER = 8;
+const LEFT_OVER = 1.5;
+const GIVEN_OUT = 10;
 /** Measurements without which nothing is said: fewer come from a tab in the background, or from a stream that has just begun. */
 const ENOUGH = 20;
 /** A report tells of the latest 2 s, ms: what a jitter buffer did before is over. */
@@ -38,8 +39,12 @@ export class SyncMeter {
     this.#sounds.push({ at: playedMs, delay: playedMs - rtpTimestamp / 48 });
   }
 
-  /** The latest offset since the last call, and begins anew. @param outputMs from the jitter buffer to the ear */
-  take(outputMs: number): Offset | undefined {
+  /**
+   * The latest offset since the last call, and begins anew.
+   * @param outputMs from the jitter buffer to the ear
+   * @param samplesAdded by the jitter buffer since it began, at 48 kHz
+   */
+  take(outputMs: number, samplesAdded: number): Offset | undefined {
     const [pictures, sounds] = [latest(this.#pictures), latest(this.#sounds)];
     [this.#pictures, this.#sounds] = [[], []];
     const origin = pictures[0];
@@ -48,7 +53,7 @@ export class SyncMeter {
     const heard = sounds.map((ms) => unwrapped(ms - origin));
     if (share(heard, 0.9) - share(heard, 0.1) > STEADY) return undefined;
     // A packet is given out in two halves, so the earlier of both is when it was opened.
-    const ear = share(heard, 0.25) + LEFT_OVER + OPUS_LOOKAHEAD + outputMs;
+    const ear = share(heard, 0.25) + LEFT_OVER + rest(samplesAdded / 48, GIVEN_OUT) + OPUS_LOOKAHEAD + outputMs;
     return { offsetMs: Math.round((ear - share(seen, 0.5)) * 10) / 10, samples: pictures.length };
   }
 }
@@ -62,6 +67,8 @@ function latest(delays: readonly Delay[]): number[] {
   const end = delays.at(-1)?.at ?? 0;
   return delays.filter(({ at }) => end - at < LATEST).map(({ delay }) => delay);
 }
+
+const rest = (value: number, divisor: number): number => ((value % divisor) + divisor) % divisor;
 
 const unwrapped = (ms: number): number => ms - WRAP * Math.round(ms / WRAP);
 

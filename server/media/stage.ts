@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
-import { FPS, TICKS_PER_MS, type Packet } from '#base/media.ts';
+import { FPS, TICKS_PER_MS, TICKS_PER_OPUS_FRAME, type Packet } from '#base/media.ts';
 import type { StageStatus } from '#protocol/http.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { AUDIO_PAYLOAD_TYPE, PLAYOUT_DELAY_ID, VIDEO_PAYLOAD_TYPE } from './codecs.ts';
@@ -168,7 +168,7 @@ export class Stage extends EventEmitter<StageEvents> {
   }
 
   #voice(): OpusEncoder {
-    this.#opus ??= OpusEncoder.create();
+    this.#opus ??= afterSilence();
     return this.#opus;
   }
 
@@ -187,4 +187,11 @@ export class Stage extends EventEmitter<StageEvents> {
   #handOverDelay(ticks: number): number {
     return this.#playout.epochMs + ticks / TICKS_PER_MS - this.#options.clock.wall();
   }
+}
+
+/** An encoder that has heard what listeners' decoders have: without it a word's first milliseconds would be faint. */
+function afterSilence(): OpusEncoder {
+  const encoder = OpusEncoder.create();
+  encoder.encode(new Int16Array(TICKS_PER_OPUS_FRAME));
+  return encoder;
 }
