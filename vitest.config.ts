@@ -1,8 +1,21 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const settings = { testTimeout: 30_000, hookTimeout: 60_000, pool: 'forks' } as const;
-/** Tests that watch real time go by: whole servers, browsers, media at its own speed. */
-const realTime = ['test/**/*.test.ts', 'server/media/**/*.test.ts', 'server/render/*.test.ts', 'client/app/*.test.ts'];
+/** Tests that watch real time go by: whole servers, browsers, media at its own speed. Everything else is a unit test, which may be slowed down. */
+const realTime = [
+  'test/e2e/*.test.ts',
+  'test/support/udp-relay.test.ts',
+  'client/app/*.test.ts',
+  'server/media/{broadcast,floods,producers,sfu,stage,viewers,whep,whep.browser}.test.ts',
+  'server/media/hls/{deaths,on-air,packager,rendition}.test.ts',
+  'server/render/{deaths,pattern}.test.ts',
+];
+/** Of these, what needs the processor itself, or judges how evenly pictures come: nothing may run beside it. */
+const alone = ['test/e2e/{leaks,loss}.test.ts', 'server/media/{floods,stage}.test.ts'];
+
+/** Tried again when the host took the CPU away meanwhile, which the run tells at its end. */
+const patient = { ...settings, testTimeout: 180_000, hookTimeout: 180_000, retry: 2 };
 
 export default defineConfig({
   test: {
@@ -11,22 +24,17 @@ export default defineConfig({
         test: {
           ...settings,
           name: 'unit',
-          include: ['{protocol,server,client,scripts,bench}/**/*.test.{ts,tsx,mjs}'],
+          include: ['{protocol,server,client,scripts,bench,test}/**/*.test.{ts,tsx,mjs}'],
           exclude: ['node_modules/**', ...realTime],
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {
-        // One file at a time, after the rest, so that they don't starve each other; and once more when the host took the CPU away meanwhile.
-        test: {
-          ...settings,
-          name: 'whole',
-          include: realTime,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          retry: 2,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-        },
+        // They mostly wait, so two of them share what one core can do.
+        test: { ...patient, name: 'whole', include: realTime, exclude: alone, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        test: { ...patient, name: 'alone', include: alone, fileParallelism: false, sequence: { groupOrder: 2 } },
       },
     ],
   },
