@@ -12,10 +12,16 @@ const realTime = [
   'server/render/{deaths,pattern}.test.ts',
 ];
 /** Of these, what needs the processor itself, or judges how evenly pictures come: nothing may run beside it. */
-const alone = ['test/e2e/{leaks,loss}.test.ts', 'server/media/{floods,stage}.test.ts'];
+const alone = ['test/e2e/{leaks,loss}.test.ts'];
 
 /** Tried again when the host took the CPU away meanwhile, which the run tells at its end. */
-const patient = { ...settings, testTimeout: 180_000, hookTimeout: 180_000, retry: 2 };
+const patient = {
+  ...settings,
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  retry: 2,
+  globalSetup: 'test/support/idle-loops.ts',
+};
 
 export default defineConfig({
   test: {

@@ -8,7 +8,8 @@ import { WhepPeer } from './whep-peer.ts';
 /** One session from its beginning to its end, used the way its name says. */
 type Visit = (server: RunningServer) => Promise<void>;
 
-const LONG = 'One moment, please, while I am looking for the answer to that question of yours.';
+/** Long enough to be left while it is spoken; each second of it is drawn at half a core. */
+const LONG = 'One moment, please, while I look for it.';
 
 /** Every way a session is used and left; none takes longer than a few seconds. */
 export const VISITS: Readonly<Record<string, Visit>> = {
