@@ -12,7 +12,7 @@ const realTime = [
   'server/render/{deaths,pattern}.test.ts',
 ];
 /** Of these, what needs the processor itself, or judges how evenly pictures come: nothing may run beside it. */
-const alone = ['test/e2e/{leaks,loss}.test.ts'];
+const alone = ['test/e2e/{hls,leaks,loss}.test.ts'];
 
 /** Tried again when the host took the CPU away meanwhile, which the run tells at its end. */
 const patient = {

@@ -84,8 +84,9 @@ describe('while the avatar is on air', () => {
       await follower.stop();
       expect(follower.complaints).toEqual([]);
       expect(follower.discontinuities).toBe(0);
-      const [blocked] = server.log.filter(({ msg }) => String(msg).startsWith('the event loop was blocked'));
-      expect(Number(blocked?.['blockedMs'])).toBeGreaterThan(350);
+      // A busy machine blocks it as well.
+      const blocks = server.log.filter(({ msg }) => String(msg).startsWith('the event loop was blocked'));
+      expect(Math.max(...blocks.map(({ blockedMs }) => Number(blockedMs)))).toBeGreaterThan(350);
     },
   );
 
