@@ -11,8 +11,10 @@ const realTime = [
   'server/media/hls/{deaths,on-air,packager,rendition}.test.ts',
   'server/render/{deaths,pattern}.test.ts',
 ];
-/** Of these, what needs the processor itself, or judges how evenly pictures come: nothing may run beside it. */
-const alone = ['test/e2e/{hls,leaks,loss}.test.ts'];
+/** Of these, what judges how evenly pictures come, for a minute each: beside each other at most, since both do little. */
+const even = ['test/e2e/{hls,loss}.test.ts'];
+/** Most files rather wait than work: on two cores, two at a time. */
+const lanes = Math.max(2, availableParallelism() - 1);
 
 /** Tried again when the host took the CPU away meanwhile, which the run tells at its end. */
 const patient = {
@@ -32,15 +34,14 @@ export default defineConfig({
           name: 'unit',
           include: ['{protocol,server,client,scripts,bench,test}/**/*.test.{ts,tsx,mjs}'],
           exclude: ['node_modules/**', ...realTime],
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          maxWorkers: lanes,
         },
       },
       {
-        // They mostly wait, so two of them share what one core can do.
-        test: { ...patient, name: 'whole', include: realTime, exclude: alone, maxWorkers: 2, sequence: { groupOrder: 1 } },
+        test: { ...patient, name: 'whole', include: realTime, exclude: even, maxWorkers: lanes, sequence: { groupOrder: 1 } },
       },
       {
-        test: { ...patient, name: 'alone', include: alone, fileParallelism: false, sequence: { groupOrder: 2 } },
+        test: { ...patient, name: 'even', include: even, maxWorkers: 2, sequence: { groupOrder: 2 } },
       },
     ],
   },

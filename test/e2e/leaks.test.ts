@@ -14,8 +14,6 @@ const SESSIONS = 200;
 const WARM = 40;
 /** Sessions at once. */
 const LANES = 6;
-/** An allocator that gives back at once what it is given back (mallopt(3)), so that the rest is held by somebody. */
-const TIDY = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
 const SILENT = ['created', 'joined', 'joined again and again', 'HLS given up'];
 const MB = 2 ** 20;
 
@@ -34,11 +32,10 @@ describe('200 sessions, opened, used in every way and closed', () => {
     folder = await mkdtemp(join(tmpdir(), 'leaks-'));
     server = await startServer({
       ...TRANSPARENT,
-      ...TIDY,
       DATA_DIR: join(folder, 'data'),
       TMPDIR: folder,
       CREATE_RATE_LIMIT: '100000',
-      SESSION_IDLE_TIMEOUT: '1500',
+      SESSION_IDLE_TIMEOUT: '4000',
     });
     // As many at once as there will ever be, so that what grows with that has grown.
     await Promise.all(Array.from({ length: LANES }, async () => VISITS['interrupted']?.(server)));
@@ -48,6 +45,7 @@ describe('200 sessions, opened, used in every way and closed', () => {
     after = await settled(server, before);
     // An allocator that still grew stops growing, a leak doesn't: then as many again are measured from where the first ones left it.
     for (; grown(before, after) !== undefined && rounds < 3; rounds += 1) {
+      process.stderr.write(`leaks: ${String(grown(before, after))} grew, read once more: ${shown(before, after)}\n`);
       before = { counts: before.counts, memory: after.memory };
       await visit(server, SESSIONS);
       after = await settled(server, before);
@@ -109,12 +107,12 @@ async function visit(server: RunningServer, sessions: number): Promise<void> {
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-/** Read until all counts are those of `wanted`, or without it until no session is left and they stay the same; at most 20 s. */
+/** Read until all counts are those of `wanted`, or without it until no session is left and they stay the same; at most a minute. */
 async function settled(server: RunningServer, wanted: Reading | undefined): Promise<Reading> {
   // The last to go are sessions that nobody ends.
   await sleep(4_000);
   let last = await read(server);
-  for (const started = performance.now(); performance.now() - started < 20_000;) {
+  for (const started = performance.now(); performance.now() - started < 60_000;) {
     await sleep(1_000);
     const next = await read(server);
     if (isEmpty(next) && JSON.stringify(next.counts) === JSON.stringify((wanted ?? last).counts)) return next;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import type { CreatedSession } from '#protocol/http.ts';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { msUntilPainted, paintedFrames, recordPaintedFrames } from '#test/support/painted.ts';
 import { keepConnections } from '#test/support/playback.ts';
 import { LONG_TEXT, say } from '#test/support/say.ts';
@@ -22,7 +22,7 @@ describe("when the viewer's network fails in the middle of a sentence", () => {
   let epochMs: number;
 
   beforeAll(async () => {
-    browser = await launchBrowser();
+    browser = await launchBrowser({ viewport: SMALL });
     await recordPaintedFrames(browser.context);
     await keepConnections(browser.context);
   }, 120_000);

@@ -154,5 +154,6 @@ async function left(...clients: readonly Client[]): Promise<void> {
 
 async function remove(server: RunningServer, session: CreatedSession): Promise<void> {
   const { status } = await server.call('DELETE', `/v1/sessions/${session.id}`, undefined, session.token);
-  if (status !== 204) throw new Error(`DELETE answered ${status}`);
+  // On a busy machine it may have ended by itself.
+  if (status !== 204 && status !== 410) throw new Error(`DELETE answered ${status}`);
 }
