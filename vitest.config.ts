@@ -1,8 +1,29 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const settings = { testTimeout: 30_000, hookTimeout: 60_000, pool: 'forks' } as const;
-/** Tests that watch real time go by: whole servers, browsers, media at its own speed. */
-const realTime = ['test/**/*.test.ts', 'server/media/**/*.test.ts', 'server/render/*.test.ts', 'client/app/*.test.ts'];
+/** Tests that watch real time go by: whole servers, browsers, media at its own speed. Everything else is a unit test, which may be slowed down. */
+const realTime = [
+  'test/e2e/*.test.ts',
+  'test/support/udp-relay.test.ts',
+  'client/app/*.test.ts',
+  'server/media/{broadcast,floods,producers,sfu,stage,viewers,whep,whep.browser}.test.ts',
+  'server/media/hls/{deaths,on-air,packager,rendition}.test.ts',
+  'server/render/{deaths,pattern}.test.ts',
+];
+/** Of these, what judges how evenly pictures come, for a minute each: beside each other at most, since both do little. */
+const even = ['test/e2e/{hls,loss}.test.ts'];
+/** Most files rather wait than work: on two cores, two at a time. */
+const lanes = Math.max(2, availableParallelism() - 1);
+
+/** Tried again when the host took the CPU away meanwhile, which the run tells at its end. */
+const patient = {
+  ...settings,
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  retry: 2,
+  globalSetup: 'test/support/idle-loops.ts',
+};
 
 export default defineConfig({
   test: {
@@ -11,22 +32,16 @@ export default defineConfig({
         test: {
           ...settings,
           name: 'unit',
-          include: ['{protocol,server,client,scripts,bench}/**/*.test.{ts,tsx,mjs}'],
+          include: ['{protocol,server,client,scripts,bench,test}/**/*.test.{ts,tsx,mjs}'],
           exclude: ['node_modules/**', ...realTime],
+          maxWorkers: lanes,
         },
       },
       {
-        // One file at a time, after the rest, so that they don't starve each other; and once more when the host took the CPU away meanwhile.
-        test: {
-          ...settings,
-          name: 'whole',
-          include: realTime,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          retry: 2,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-        },
+        test: { ...patient, name: 'whole', include: realTime, exclude: even, maxWorkers: lanes, sequence: { groupOrder: 1 } },
+      },
+      {
+        test: { ...patient, name: 'even', include: even, maxWorkers: 2, sequence: { groupOrder: 2 } },
       },
     ],
   },

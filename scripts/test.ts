@@ -1,20 +1,31 @@
-// Runs every check with a heading, goes on after a failure, and ends with `N passed, N failed`.
+// Runs every check, goes on after a failure, and ends with `N passed, N failed`.
+import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Interrupted, exitCodeOf, forwardSignals } from './setup/run.mjs';
-import { checksOf } from './testing/checks.ts';
+import { sourceChecks, testCheck, type Check } from './testing/checks.ts';
+import { inLanes } from './testing/lanes.ts';
 import { add, verdict, type Tally } from './testing/tally.ts';
 
+async function timed({ name, run }: Check) {
+  const start = performance.now();
+  const { tally, output } = await run();
+  return { name, tally, output, seconds: ((performance.now() - start) / 1_000).toFixed(1) };
+}
+
 async function main(): Promise<void> {
+  const root = dirname(import.meta.dirname);
   let total: Tally = { passed: 0, failed: 0, skipped: 0 };
-  for (const check of checksOf(dirname(import.meta.dirname), process.argv.slice(2))) {
-    console.log(`\n── ${check.name}`);
-    const start = performance.now();
-    const tally = await check.run();
-    const seconds = ((performance.now() - start) / 1_000).toFixed(1);
-    console.log(`── ${check.name}: ${tally.failed > 0 ? 'FAILED' : 'ok'} (${seconds} s)`);
+  const tell = ({ name, tally, output, seconds }: Awaited<ReturnType<typeof timed>>): void => {
+    if (output.trim()) console.log(output.trimEnd());
+    console.log(`── ${name}: ${tally.failed > 0 ? 'FAILED' : 'ok'} (${seconds} s)`);
     total = add(total, tally);
-  }
+  };
+  const checks = sourceChecks(root).map((check) => () => timed(check));
+  for await (const result of inLanes(checks, availableParallelism())) tell(result);
+  const tests = testCheck(root, process.argv.slice(2));
+  console.log(`\n── ${tests.name}`);
+  tell(await timed(tests));
   console.log(`\n${verdict(total)}`);
   process.exitCode = total.failed > 0 ? 1 : 0;
 }

@@ -5,30 +5,40 @@ import { readText } from '../setup/cache.mjs';
 import { buildPage } from '../setup/page.mjs';
 import { run } from '../setup/run.mjs';
 import { endStrays, marked } from './strays.ts';
-import { add, tallyOf, type Tally } from './tally.ts';
+import { add, retriedIn, tallyOf, type Tally } from './tally.ts';
+
+/** What came of a check: its count, and what it has to say. */
+interface Outcome {
+  readonly tally: Tally;
+  readonly output: string;
+}
 
 /** One heading of a test run. */
 export interface Check {
   readonly name: string;
-  run(): Promise<Tally>;
+  run(): Promise<Outcome>;
 }
 
 const PASSED: Tally = { passed: 1, failed: 0, skipped: 0 };
 const FAILED: Tally = { passed: 0, failed: 1, skipped: 0 };
 
-/** All checks of the checkout at `root`, cheapest first. `filters` narrow the vitest run to matching files. */
-export function checksOf(root: string, filters: readonly string[]): Check[] {
+/** What looks at the sources of the checkout at `root`, dearest first: side by side they take as long as that one. */
+export function sourceChecks(root: string): Check[] {
+  const env = process.stdout.isTTY ? { FORCE_COLOR: '1', ...process.env } : process.env;
   const tool = (name: string, command: string, ...args: string[]): Check => ({
     name,
-    run: async () => ((await run(command, args, { cwd: root })).code === 0 ? PASSED : FAILED),
+    run: async () => {
+      const { code, output } = await run(command, args, { cwd: root, env, quiet: true });
+      return { tally: code === 0 ? PASSED : FAILED, output };
+    },
   });
   const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
   const generator = join(root, 'scripts', 'generate.ts');
   const python = globSync('gpu-render/**/*.py', { cwd: root }).length > 0;
   return [
-    tool('format', bin('prettier'), '--check', '.'),
-    tool('types', bin('tsc'), '--noEmit'),
     tool('lint', bin('eslint'), '--max-warnings', '0', '.'),
+    tool('types', bin('tsc'), '--noEmit'),
+    tool('format', bin('prettier'), '--cache', '--cache-strategy', 'content', '--check', '.'),
     tool(
       'import rules',
       bin('depcruise'),
@@ -45,21 +55,25 @@ export function checksOf(root: string, filters: readonly string[]): Check[] {
     ...(existsSync(generator) ? [tool('generated files', process.execPath, generator, '--check')] : []),
     ...(python ? [tool('python lint', 'ruff', 'check', 'gpu-render'), tool('python types', 'mypy', 'gpu-render')] : []),
     { name: 'page', run: () => page(root) },
-    { name: 'tests', run: () => vitest(root, bin('vitest'), filters) },
   ];
 }
 
-async function page(root: string): Promise<Tally> {
+async function page(root: string): Promise<Outcome> {
   try {
     await buildPage(root, process.execPath);
-    return PASSED;
+    return { tally: PASSED, output: '' };
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    return FAILED;
+    return { tally: FAILED, output: error instanceof Error ? error.message : String(error) };
   }
 }
 
-async function vitest(root: string, command: string, filters: readonly string[]): Promise<Tally> {
+/** Every test, which says as it goes what came of each file. `filters` narrow it to matching files. */
+export const testCheck = (root: string, filters: readonly string[]): Check => ({
+  name: 'tests',
+  run: () => vitest(root, join(root, 'node_modules', '.bin', 'vitest'), filters),
+});
+
+async function vitest(root: string, command: string, filters: readonly string[]): Promise<Outcome> {
   const report = join(root, 'dist', 'test-report.json');
   mkdirSync(join(root, 'dist'), { recursive: true });
   rmSync(report, { force: true });
@@ -68,5 +82,6 @@ async function vitest(root: string, command: string, filters: readonly string[])
   const { code } = await run(command, args, { cwd: root, env: marked(process.env, id) });
   const strays = await endStrays(id, 5_000);
   for (const stray of strays) console.error(`left running by the tests: ${stray}`);
-  return add(tallyOf(readText(report), code), strays.length > 0 ? FAILED : PASSED);
+  const text = readText(report);
+  return { tally: add(tallyOf(text, code), strays.length > 0 ? FAILED : PASSED), output: retriedIn(text).join('\n') };
 }

@@ -6,13 +6,15 @@ export interface Tally {
   readonly skipped: number;
 }
 
+const Test = z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()) });
+
 /** What we read of vitest's JSON report. */
 const Report = z.object({
   numPassedTests: z.number(),
   numFailedTests: z.number(),
   numPendingTests: z.number(),
   numTodoTests: z.number(),
-  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) })),
+  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(Test) })),
 });
 
 /**
@@ -34,6 +36,16 @@ export function tallyOf(report: string | undefined, exitCode: number): Tally {
     skipped: parsed.numPendingTests + parsed.numTodoTests,
   };
 }
+
+/** Tests that passed only when they were tried again, with what went wrong first: a retry must not hide a bug. */
+export function retriedIn(report: string | undefined): string[] {
+  const tests = parse(report)?.testResults.flatMap(({ assertionResults }) => assertionResults) ?? [];
+  return tests
+    .filter(({ status, failureMessages }) => status === 'passed' && failureMessages.length > 0)
+    .map(({ fullName, failureMessages }) => `tried again: ${fullName}: ${failureMessages.map(firstLine).join(' | ')}`);
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
 
 function parse(report: string | undefined): z.infer<typeof Report> | undefined {
   try {

@@ -2,10 +2,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { endStrays, marked } from './strays.ts';
-import { add, tallyOf, verdict } from './tally.ts';
+import { inLanes } from './lanes.ts';
+import { add, retriedIn, tallyOf, verdict } from './tally.ts';
 
 const report = (over: object): string =>
   JSON.stringify({ numPassedTests: 5, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [], ...over });
+
+const ended = (status: string, ...failureMessages: string[]) => ({ status, fullName: 'It works', failureMessages });
 
 test('counts passed, failed, skipped and planned tests', () => {
   expect(tallyOf(report({ numFailedTests: 2, numPendingTests: 1, numTodoTests: 1 }), 1)).toEqual({
@@ -18,8 +21,8 @@ test('counts passed, failed, skipped and planned tests', () => {
 test('a file that can not be loaded is a failed test', () => {
   const testResults = [
     { status: 'failed', assertionResults: [] },
-    { status: 'failed', assertionResults: [{ status: 'failed' }] },
-    { status: 'passed', assertionResults: [{ status: 'passed' }] },
+    { status: 'failed', assertionResults: [ended('failed')] },
+    { status: 'passed', assertionResults: [ended('passed')] },
   ];
   expect(tallyOf(report({ numFailedTests: 1, testResults }), 1).failed).toBe(2);
 });
@@ -36,6 +39,39 @@ test('the verdict names what was skipped only when something was', () => {
   const sum = add({ passed: 1, failed: 0, skipped: 0 }, { passed: 2, failed: 1, skipped: 0 });
   expect(verdict(sum)).toBe('3 passed, 1 failed');
   expect(verdict({ ...sum, skipped: 4 })).toBe('3 passed, 1 failed, 4 skipped');
+});
+
+test('a test that passed only when it was tried again is told, with what went wrong first', () => {
+  const assertionResults = [ended('passed'), ended('failed', 'Error: c'), ended('passed', 'Error: a\n  at x', 'Error: b')];
+  const testResults = [{ status: 'failed', assertionResults }];
+  expect(retriedIn(report({ testResults }))).toEqual(['tried again: It works: Error: a | Error: b']);
+  expect(retriedIn(undefined)).toEqual([]);
+});
+
+test('jobs run in lanes, and their results come in their order', async () => {
+  const pending: { name: string; end: () => void }[] = [];
+  const started: string[] = [];
+  const jobs = ['a', 'b', 'c', 'd'].map((name) => async () => {
+    started.push(name);
+    await new Promise<void>((resolve) => pending.push({ name, end: resolve }));
+    if (name === 'd') throw new Error('d failed');
+    return name;
+  });
+  const end = async (name: string): Promise<void> => {
+    pending.find((job) => job.name === name)?.end();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const results = inLanes(jobs, 2);
+  const first = results.next();
+  expect(started).toEqual(['a', 'b']);
+  await end('b');
+  expect(started).toEqual(['a', 'b', 'c']);
+  await end('a');
+  expect(await first).toMatchObject({ value: 'a' });
+  await end('c');
+  await end('d');
+  expect([await results.next(), await results.next()]).toMatchObject([{ value: 'b' }, { value: 'c' }]);
+  await expect(results.next()).rejects.toThrow('d failed');
 });
 
 test('a process that outlives its run is found by its mark, even without its parent, and ended', async () => {

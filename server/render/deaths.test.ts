@@ -54,7 +54,8 @@ describe('the portrait, when its thread', () => {
   it.each([
     ['exits', 'crash', 'process.exit(7)'],
     ['fails where nobody catches', 'crash', 'Promise.reject(new Error("a bug"))'],
-    ['has no memory left', 'crash', 'globalThis.hoard = []; for (;;) hoard.push(new Array(1_000_000).fill(0.5))'],
+    // On a busy machine it looks for some for so long that it hangs.
+    ['has no memory left', 'crash|hang', 'globalThis.hoard = []; for (;;) hoard.push(new Array(1_000_000).fill(0.5))'],
     ['hangs', 'hang', 'for (;;) {}'],
   ])('%s: draws all the same, for all that are being drawn', { timeout: 60_000 }, async (_, kind, fault) => {
     const whole = await Promise.all([render(portrait, 'nora'), render(portrait, 'theo')]);
@@ -64,7 +65,8 @@ describe('the portrait, when its thread', () => {
     ]);
     expect(same(nora, whole[0])).toBe(true);
     expect(same(theo, whole[1])).toBe(true);
-    expect(await errors()).toEqual([`provider_errors_total{provider="portrait",kind="${kind}"} 1`]);
+    const error = new RegExp(`^provider_errors_total\\{provider="portrait",kind="(${kind})"\\} 1$`);
+    expect(await errors()).toEqual([expect.stringMatching(error)]);
   });
 });
 

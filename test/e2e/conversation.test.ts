@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import type { Transcript } from '#protocol/http.ts';
 import { recognise } from '#test/recognise.ts';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { measureLoudness, measureMouth, startRecording } from '#test/support/listen.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 
@@ -15,7 +15,7 @@ describe('a conversation through the real page', () => {
 
   beforeAll(async () => {
     server = await startServer();
-    browser = await launchBrowser();
+    browser = await launchBrowser({ viewport: SMALL });
   }, 120_000);
   afterAll(async () => {
     await browser.close();

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { CreatedSession, Transcript } from '#protocol/http.ts';
 import { recognise } from '#test/recognise.ts';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { HlsFollower } from '#test/support/hls-follower.ts';
 import { startRecording } from '#test/support/listen.ts';
 import { startPluggedServer, type PluggedServer } from '#test/support/plugs.ts';
@@ -16,7 +16,7 @@ describe('while the avatar is on air', () => {
   let browser: Browser;
   beforeAll(async () => {
     server = await startPluggedServer();
-    browser = await launchBrowser();
+    browser = await launchBrowser({ viewport: SMALL });
   }, 120_000);
   afterAll(async () => {
     await browser.close();
@@ -84,8 +84,9 @@ describe('while the avatar is on air', () => {
       await follower.stop();
       expect(follower.complaints).toEqual([]);
       expect(follower.discontinuities).toBe(0);
-      const [blocked] = server.log.filter(({ msg }) => String(msg).startsWith('the event loop was blocked'));
-      expect(Number(blocked?.['blockedMs'])).toBeGreaterThan(350);
+      // A busy machine blocks it as well.
+      const blocks = server.log.filter(({ msg }) => String(msg).startsWith('the event loop was blocked'));
+      expect(Math.max(...blocks.map(({ blockedMs }) => Number(blockedMs)))).toBeGreaterThan(350);
     },
   );
 

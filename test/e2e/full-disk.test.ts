@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { io } from 'socket.io-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { CreatedSession, Transcript } from '#protocol/http.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 import { mountSmallDisk, type SmallDisk } from '#test/support/small-disk.ts';
@@ -26,17 +26,16 @@ describe.skipIf(!disk)('a full disk', { timeout: 120_000 }, () => {
     while ((await transcript(server, session)).some(({ state }) => state !== 'done')) await sleep(50);
   };
 
-  beforeAll(() => free().catch(() => undefined));
-  afterAll(async () => {
+  afterEach(async () => {
     await stop();
-    await remove();
+    await free();
   });
+  afterAll(remove);
 
   it('at the first start is named, in one line', async () => {
     await fill();
     await expect(start()).rejects.toThrow(/can't be (kept|used).*: the disk is full\./);
     await expect(start({ AUTH_SECRET: 'a secret of enough letters' })).rejects.toThrow(/database.*: the disk is full\./);
-    await free();
   });
 
   it('costs no word: answers say what is not stored, and all is written once there is room', async () => {
@@ -69,7 +68,6 @@ describe.skipIf(!disk)('a full disk', { timeout: 120_000 }, () => {
 
     const after = await start();
     expect(await Promise.all([before, during].map((session) => transcript(after, session)))).toEqual(texts);
-    await stop();
   });
 
   it('that is full when the server is killed and started again costs nothing but what is not stored', async () => {
@@ -87,8 +85,6 @@ describe.skipIf(!disk)('a full disk', { timeout: 120_000 }, () => {
     const session = await after.createSession({});
     expect(session.stored).toBe(false);
     await Promise.all([before, session].map((one) => spoken(after, one)));
-    await stop();
-    await free();
   });
 
   it('keeps no idle loops, and starts all the same', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import type { CreatedSession } from '#protocol/http.ts';
 import { recognise, wordsHeard } from '#test/recognise.ts';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { startRecording } from '#test/support/listen.ts';
 import { keepConnections, watchPlayback, type Playback } from '#test/support/playback.ts';
 import { LONG_TEXT, say } from '#test/support/say.ts';
@@ -29,7 +29,7 @@ describe('a viewer on a network that loses packets, both ways', () => {
     server = await startServer({ ANNOUNCED_ADDRESS: RELAY_ADDRESS });
     relay = await UdpRelay.open({ port: server.rtcPort, seed: 20 });
     relay.shape({ delayMs: DELAY_MS });
-    browser = await launchBrowser();
+    browser = await launchBrowser({ viewport: SMALL });
     await keepConnections(browser.context);
     session = await server.createSession({});
     page = await browser.open(session.urls.page);

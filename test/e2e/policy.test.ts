@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 
 const playing = () => (document.querySelector('video')?.currentTime ?? 0) > 0.2;
@@ -17,7 +17,7 @@ describe('the policy that the page is served with', () => {
   beforeAll(async () => {
     [host, stranger] = [await elsewhere(() => framed), await elsewhere(() => framed)];
     server = await startServer({ RENDERER: 'pattern', ALLOWED_ORIGINS: originOf(host) });
-    browser = await launchBrowser();
+    browser = await launchBrowser({ viewport: SMALL });
   }, 120_000);
   afterAll(async () => {
     await browser.close();

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { io } from 'socket.io-client';
 import type { CreatedSession } from '#protocol/http.ts';
 import type { Caption } from '#protocol/signalling.ts';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { msUntilPainted, paintedFrames, recordPaintedFrames } from '#test/support/painted.ts';
 import { children } from '#test/support/processes.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
@@ -17,7 +17,7 @@ describe('when the media worker is killed', () => {
 
   beforeAll(async () => {
     server = await startServer();
-    browsers = await Promise.all([launchBrowser(), launchBrowser()]);
+    browsers = await Promise.all([launchBrowser({ viewport: SMALL }), launchBrowser({ viewport: SMALL })]);
     await Promise.all(browsers.map(({ context }) => recordPaintedFrames(context)));
   }, 120_000);
   afterAll(async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CreatedSession } from '#protocol/http.ts';
 import type { Caption, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import { recognise } from '#test/recognise.ts';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { startRecording } from '#test/support/listen.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 
@@ -51,7 +51,7 @@ async function beepsIn(recording: Buffer): Promise<number[]> {
 
 describe('a renderer slower than real time, through a real server', () => {
   let browser: Browser;
-  beforeAll(async () => void (browser = await launchBrowser()));
+  beforeAll(async () => void (browser = await launchBrowser({ viewport: SMALL })));
   afterAll(() => browser.close());
 
   async function hear(pace: string) {

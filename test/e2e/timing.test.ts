@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { io } from 'socket.io-client';
 import { SessionInfo, type CreatedSession } from '#protocol/http.ts';
 import { TurnEvent } from '#protocol/signalling.ts';
-import { launchBrowser, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 
 describe('what a viewer tells of its time', () => {
@@ -14,7 +14,7 @@ describe('what a viewer tells of its time', () => {
 
   beforeAll(async () => {
     server = await startServer({ RENDERER: 'pattern' });
-    browser = await launchBrowser();
+    browser = await launchBrowser({ viewport: SMALL });
     session = await server.createSession({});
     page = await browser.open(session.urls.page);
     await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.2, undefined, { timeout: 30_000 });

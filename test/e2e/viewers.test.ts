@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchBrowser, readPaintedFrames, type Browser } from '#test/support/browser.ts';
+import { launchBrowser, readPaintedFrames, SMALL, type Browser } from '#test/support/browser.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 
 const playing = () => (document.querySelector('video')?.currentTime ?? 0) > 0.2;
@@ -10,7 +10,7 @@ describe('viewers of one stage', () => {
 
   beforeAll(async () => {
     server = await startServer({ RENDERER: 'pattern' });
-    browser = await launchBrowser();
+    browser = await launchBrowser({ viewport: SMALL });
   }, 120_000);
   afterAll(async () => {
     await browser.close();
@@ -23,7 +23,7 @@ describe('viewers of one stage', () => {
     const token = await server.call('POST', `/v1/sessions/${session.id}/tokens`, { role: 'viewer' }, session.token);
     const viewer = token.body as { urls: { page: string } };
     // A browser each: only the page in front paints.
-    const second = await launchBrowser();
+    const second = await launchBrowser({ viewport: SMALL });
     const pages = [await browser.open(session.urls.page), await second.open(viewer.urls.page)];
     for (const page of pages) await page.waitForFunction(playing, undefined, { timeout: 30_000 });
     const seen = await Promise.all(pages.map((page) => readPaintedFrames(page, 6_000)));

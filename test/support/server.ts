@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { CreatedSession, type CreateSession, type StageStatus } from '#protocol/http.ts';
+import { keepIdleLoops, lendIdleLoops } from './idle-loops.ts';
 
 /** The real server in a process of its own, on free ports, with a data folder of its own. */
 export interface RunningServer {
@@ -48,6 +49,7 @@ export async function startServer(
   program: readonly string[] = ['server/main.ts'],
 ): Promise<RunningServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'infinitetalk-rtc-'));
+  await lendIdleLoops(dataDir);
   const rtcPort = Number(env['RTC_PORT'] ?? (await freePort()));
   const child = execa(process.execPath, program, {
     env: { PORT: '0', RTC_PORT: String(rtcPort), RTC_WORKERS: '1', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...env },
@@ -104,6 +106,7 @@ export async function startServer(
       const started = performance.now();
       child.kill('SIGTERM');
       const { exitCode } = await child;
+      await keepIdleLoops(dataDir);
       await rm(dataDir, { recursive: true, force: true });
       return { exitCode, tookMs: performance.now() - started };
     },

@@ -18,8 +18,8 @@ export async function startSfu(): Promise<{ sfu: Sfu; router: StageRouter; produ
   return { sfu, router, producers };
 }
 
-/** Sends a loud 440 Hz tone as Opus, 50 packets a second, until the test ends. */
-export function sendTone(producers: Pick<StageProducers, 'audioSsrc' | 'sendAudio'>): void {
+/** Sends a loud 440 Hz tone as Opus, 50 packets a second, until the test ends. Tells how many it has sent. */
+export function sendTone(producers: Pick<StageProducers, 'audioSsrc' | 'sendAudio'>): () => number {
   const encoder = new OpusScript(48_000, 1, OpusScript.Application.AUDIO);
   const packetizer = new OpusPacketizer({ payloadType: AUDIO_PAYLOAD_TYPE, ssrc: producers.audioSsrc });
   let ticks = 0;
@@ -32,6 +32,7 @@ export function sendTone(producers: Pick<StageProducers, 'audioSsrc' | 'sendAudi
     clearInterval(timer);
     encoder.delete();
   });
+  return () => ticks / 960;
 }
 
 /** The first of `count` neighbouring ports that are free for TCP now. */

@@ -8,7 +8,8 @@ import { WhepPeer } from './whep-peer.ts';
 /** One session from its beginning to its end, used the way its name says. */
 type Visit = (server: RunningServer) => Promise<void>;
 
-const LONG = 'One moment, please, while I am looking for the answer to that question of yours.';
+/** Long enough to be left while it is spoken; each second of it is drawn at half a core. */
+const LONG = 'One moment, please, while I look for it.';
 
 /** Every way a session is used and left; none takes longer than a few seconds. */
 export const VISITS: Readonly<Record<string, Visit>> = {
@@ -153,5 +154,6 @@ async function left(...clients: readonly Client[]): Promise<void> {
 
 async function remove(server: RunningServer, session: CreatedSession): Promise<void> {
   const { status } = await server.call('DELETE', `/v1/sessions/${session.id}`, undefined, session.token);
-  if (status !== 204) throw new Error(`DELETE answered ${status}`);
+  // On a busy machine it may have ended by itself.
+  if (status !== 204 && status !== 410) throw new Error(`DELETE answered ${status}`);
 }
