@@ -1,12 +1,12 @@
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { createLimits } from './auth/limits.ts';
 import { Tokens } from './auth/tokens.ts';
-import { avatars } from './avatars/catalogue.ts';
-import { IdleLoops } from './avatars/idle-loops.ts';
+import { avatars as builtIns } from './avatars/catalogue.ts';
+import type { AvatarStore } from './avatars/store.ts';
+import { openCast } from './cast.ts';
 import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import { createHttp, listen } from './http/server.ts';
@@ -61,8 +61,6 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     owned(life, given.renderer ? Promise.resolve(given.renderer) : createRenderer(config, log, metrics)),
   ]);
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
-  const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
-  life.defer((reason) => idleLoops.close(reason));
   const limits = createLimits(ratesOf(config), metrics, clock);
   const flite = fliteTts({ log });
   const [llm, tts] = await Promise.all([
@@ -72,8 +70,12 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   const spending = new Spending(config.prices, metrics);
   const { maxViewers, historyTokens, prefer } = config;
   const speakers = { llm, tts, flite, spending, historyTokens };
-  const foundation = { sfu, renderer, idleLoops, ...speakers, maxViewers, prefer, clock, log, metrics };
-  const sessions = await SessionRegistry.open({
+  // Until it is known which sessions there are, all may be.
+  let registry: SessionRegistry | undefined;
+  const isWanted = (avatar: string): boolean => registry?.wants(avatar) ?? true;
+  const cast = await openCast({ config, store: history.avatars, renderer, ...speakers, isWanted, clock, log, metrics }, life);
+  const foundation = { sfu, renderer, ...cast, ...speakers, maxViewers, prefer, clock, log, metrics };
+  const sessions = (registry = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,
     idleTimeout: config.sessionIdleTimeout,
@@ -82,7 +84,8 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     clock,
     log,
     metrics,
-  });
+  }));
+  cast.avatars.sweep();
   const http = await createHttp({
     config,
     sessions,
@@ -91,8 +94,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     metrics,
     log,
     pageDir: PAGE,
-    avatars: () =>
-      avatars().map(({ id, name, voice }) => ({ id, name, renderer: renderer.name, ...(tts === flite ? { voice } : {}) })),
+    avatars: cast.avatars,
     ready: () => (sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
   });
   life.defer(() => http.close());
@@ -101,7 +103,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   life.defer((reason) => sessions.close(reason));
   const port = await listen(http, config);
   // The first visitor shall not wait for the default face's idle loop.
-  idleLoops.get(avatars()[0]?.id ?? '').catch((error: unknown) => {
+  cast.idleLoops.get(builtIns()[0]?.id ?? '').catch((error: unknown) => {
     if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
   });
   return config.publicUrl ?? `http://${isAnywhere(config.host) ? 'localhost' : config.host}:${String(port)}`;
@@ -114,13 +116,13 @@ async function owned<T extends { close(reason: string): Promise<void> }>(life: L
   return part;
 }
 
-async function openHistory({ database }: Config, log: Log): Promise<History> {
+async function openHistory({ database }: Config, log: Log): Promise<History & { readonly avatars: AvatarStore }> {
   return database.kind === 'memory' ? new MemoryHistory() : SqliteHistory.open({ path: database.path, log });
 }
 
 function createRenderer({ renderer, pattern }: Config, log: Log, metrics: Metrics): Promise<Renderer> {
   const clock = systemClock;
-  if (renderer === 'portrait') return portraitRenderer({ avatars: avatars(), log, clock, metrics });
+  if (renderer === 'portrait') return portraitRenderer({ avatars: builtIns(), log, clock, metrics });
   const { delay: delayMs, failAfter, ...faults } = pattern;
   return Promise.resolve(patternRenderer({ ...faults, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
 }

@@ -96,6 +96,7 @@ const Settings = z.object({
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
   MAX_SESSIONS: integer(1, 100_000).default(100),
   MAX_VIEWERS: integer(1, 100_000).default(100),
+  MAX_AVATARS: integer(0, 100_000).default(100),
   SESSION_IDLE_TIMEOUT: integer(1_000, 2_000_000_000).default(600_000),
   SESSION_RETENTION: integer(0, 1_000_000_000_000).default(30 * 86_400_000),
   TOKEN_TTL: integer(1_000, 2_000_000_000).default(86_400_000),
@@ -140,6 +141,8 @@ export interface Config extends Providers {
   readonly maxSessions: number;
   /** Per session. */
   readonly maxViewers: number;
+  /** That may be made here. */
+  readonly maxAvatars: number;
   readonly sessionIdleTimeout: number;
   /** That ended sessions and what was said in them are kept. */
   readonly sessionRetention: number;
@@ -206,6 +209,7 @@ export function readConfig(env: Env): Config {
     logLevel: read.LOG_LEVEL,
     maxSessions: read.MAX_SESSIONS,
     maxViewers: read.MAX_VIEWERS,
+    maxAvatars: read.MAX_AVATARS,
     sessionIdleTimeout: read.SESSION_IDLE_TIMEOUT,
     sessionRetention: read.SESSION_RETENTION,
     tokenTtl: read.TOKEN_TTL,

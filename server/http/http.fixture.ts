@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
 import { silentLog } from '#base/log.ts';
 import { createLimits, LIMIT_KINDS, type LimitKind } from '#server/auth/limits.ts';
 import { Tokens } from '#server/auth/tokens.ts';
@@ -58,7 +59,7 @@ export async function silentHttp(
     metrics,
     log: silentLog,
     pageDir: join(dataDir, 'page'),
-    avatars: () => [{ id: 'default', name: 'Default', renderer: 'silent' }],
+    avatars: oneAvatar(dataDir),
     ready: () => [],
     ...rest,
   });
@@ -81,6 +82,24 @@ export async function silentHttp(
       await sessions.close('test over');
       await rm(dataDir, { recursive: true });
     },
+  };
+}
+
+/** One avatar that was made and can be had, changed and deleted as often as one likes; any other id is unknown. */
+function oneAvatar(dataDir: string): HttpOptions['avatars'] {
+  const details = { id: 'av_default', name: 'Default', renderer: 'silent', kind: 'clip', state: 'ready', engines: ['clip'] } as const;
+  let uploads = 0;
+  const get = (id: string) => {
+    if (id !== details.id) throw new AvatarError('avatar_not_found', `There is no avatar "${id}".`);
+    return { ...details, engines: [...details.engines] };
+  };
+  return {
+    list: () => [details],
+    get,
+    incoming: async () => join(dataDir, `upload-${(uploads += 1)}`),
+    create: async ({ name }) => ({ ...get(details.id), name, state: 'queued' }),
+    replace: async (id) => get(id),
+    remove: async (id) => void get(id),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { VideoFrame } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { IdleFace } from './idle-face.ts';
+import { mix } from './mix.ts';
 import { difference, thumbnail } from './thumbnails.ts';
 
 /** Length of a cross-fade, frames. */
@@ -83,14 +84,4 @@ export class Seam {
     this.#measuring = false;
     this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, this.#worst);
   }
-}
-
-function mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
-  const share = Math.round(weight * 256);
-  const rest = 256 - share;
-  const data = new Uint8Array(to.data.length);
-  const a = from.data;
-  const b = to.data;
-  for (let i = 0; i < data.length; i += 1) data[i] = ((a[i] as number) * rest + (b[i] as number) * share) >> 8;
-  return { width: to.width, height: to.height, data };
 }

@@ -119,6 +119,20 @@ export function createMetrics() {
       labelNames: ['kind'],
       registers,
     }),
+    avatars: new Gauge({ name: 'avatars', help: 'avatars now', labelNames: ['state'], registers }),
+    avatarBuildMs: new Histogram({
+      name: 'avatar_build_ms',
+      help: 'ms of one try to make an avatar',
+      labelNames: ['outcome'],
+      buckets: [500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000],
+      registers,
+    }),
+    phrases: new Counter({
+      name: 'phrases_total',
+      help: 'utterances that were said from the phrase cache, and those that were recorded for it',
+      labelNames: ['outcome'],
+      registers,
+    }),
     rateLimited: new Counter({
       name: 'rate_limited_total',
       help: 'requests and events refused by a rate limit',
