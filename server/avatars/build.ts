@@ -7,6 +7,7 @@ import { develop } from './darkroom/darkroom.ts';
 import { cannotShow, type Progress } from './entry.ts';
 import type { Face } from './face.ts';
 import type { IdleLoops } from './idle-loops.ts';
+import { keepPrompt, USUAL_PROMPT } from './likeness.ts';
 import { FILE_TYPES, HEAD, shownBy, typeOf, TYPE_NAMES, type FileType } from './kinds.ts';
 
 /** The upload as it came, until it has been read. */
@@ -47,7 +48,7 @@ export async function build(
     tell({ step, progress: from + share * (to - from) });
   };
   at('reading', 0);
-  await read(face.folder, signal);
+  await read(face, signal);
   if (shownBy(face.kind, renderer) === 'none')
     throw new AvatarError('bad_request', cannotShow(face.kind), { details: { failedBy: renderer } });
   at('idle', 0);
@@ -76,7 +77,10 @@ export async function checkType(path: string, kind: 'image' | 'clip'): Promise<F
 }
 
 /** The upload is thrown away once what is kept of it has been made. */
-async function read(folder: string, signal: AbortSignal): Promise<void> {
+async function read(
+  { folder, prompt }: { readonly folder: string; readonly prompt: string | undefined },
+  signal: AbortSignal,
+): Promise<void> {
   const path = join(folder, UPLOAD);
   const isThere = await access(path).then(
     () => true,
@@ -89,6 +93,7 @@ async function read(folder: string, signal: AbortSignal): Promise<void> {
   const type = typeOf(await headOf(path));
   if (type === undefined) throw new AvatarError('bad_request', 'The upload on the disk is damaged; send it again.');
   await develop(path, type, folder, signal);
+  await keepPrompt(folder, prompt ?? USUAL_PROMPT);
   await rm(path);
 }
 

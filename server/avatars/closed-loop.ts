@@ -24,7 +24,8 @@ export async function* closedLoop(
       continue;
     }
     const into = before[frame - (frames - FADE)];
-    yield into ? mix(picture, into, (frame - (frames - FADE) + 1) / (FADE + 1)) : picture;
+    if (into) mix(picture.data, into.data, (frame - (frames - FADE) + 1) / (FADE + 1), picture.data);
+    yield picture;
     frame += 1;
     if (frame === frames) return;
   }

@@ -1,12 +1,6 @@
-import type { VideoFrame } from '#base/media.ts';
-
-/** A picture between two of the same size; `weight` 0 is the first, 1 the second. */
-export function mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
+/** A picture between two of the same size: `weight` 0 is the first, 1 the second. */
+export function mix(a: Uint8Array, b: Uint8Array, weight: number, into: Uint8Array): void {
   const share = Math.round(weight * 256);
   const rest = 256 - share;
-  const data = new Uint8Array(to.data.length);
-  const a = from.data;
-  const b = to.data;
-  for (let i = 0; i < data.length; i += 1) data[i] = ((a[i] as number) * rest + (b[i] as number) * share) >> 8;
-  return { width: to.width, height: to.height, data };
+  for (let i = 0; i < into.length; i += 1) into[i] = ((a[i] as number) * rest + (b[i] as number) * share) >> 8;
 }

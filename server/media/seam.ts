@@ -14,6 +14,8 @@ export class Seam {
   #to: 'speech' | 'idle' = 'idle';
   #start = Number.NEGATIVE_INFINITY;
   #last: VideoFrame | undefined;
+  /** Mixed pictures, one after the other: memory that is new for each would keep the garbage collector busy. */
+  #mixed: Uint8Array | undefined;
   #before: Uint8Array | undefined;
   #worst = 0;
   #measuring = false;
@@ -41,7 +43,7 @@ export class Seam {
     return frame >= this.#start && frame < this.#start + FADE;
   }
 
-  /** The picture of stage frame `frame`: spoken, idle, or in between. */
+  /** The picture of stage frame `frame`: spoken, idle, or in between. It holds until the next call. */
   async compose(frame: number, spoken: VideoFrame | undefined): Promise<VideoFrame> {
     const fading = this.fading(frame);
     const weight = (frame - this.#start + 1) / (FADE + 1);
@@ -49,11 +51,11 @@ export class Seam {
       if (!fading || this.#to !== 'speech') return this.#measure(frame, spoken, true);
       const idle = await this.#idle.picture(frame);
       this.#before ??= thumbnail(idle);
-      return this.#measure(frame, mix(idle, spoken, weight), true);
+      return this.#measure(frame, this.#mix(idle, spoken, weight), true);
     }
     const idle = await this.#idle.picture(frame);
     const from = fading && this.#to === 'idle' ? this.#last : undefined;
-    return this.#measure(frame, from ? mix(from, idle, weight) : idle, false);
+    return this.#measure(frame, from ? this.#mix(from, idle, weight) : idle, false);
   }
 
   /** Called when stored packets take over: nothing of the seam is needed any more. */
@@ -61,6 +63,7 @@ export class Seam {
     this.#measured();
     this.#last = undefined;
     this.#before = undefined;
+    this.#mixed = undefined;
     this.#idle.release();
   }
 
@@ -76,6 +79,13 @@ export class Seam {
     } else if (speech) this.#speechMotion += 0.05 * (step - this.#speechMotion);
     if (since >= FADE) this.#measured();
     return shown;
+  }
+
+  #mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
+    const { width, height } = to;
+    this.#mixed ??= new Uint8Array(to.data.length);
+    mix(from.data, to.data, weight, this.#mixed);
+    return { width, height, data: this.#mixed };
   }
 
   /** A fade's last picture may be dropped, or be a stored packet already; its seam counts all the same. */
