@@ -1,6 +1,7 @@
 import { access, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AvatarError } from '#base/errors.ts';
+import { aborted } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { Renderer } from '#server/render/renderer.ts';
 import { develop } from './darkroom/darkroom.ts';
@@ -52,7 +53,9 @@ export async function build(
   if (shownBy(face.kind, renderer) === 'none')
     throw new AvatarError('bad_request', cannotShow(face.kind), { details: { failedBy: renderer } });
   at('idle', 0);
-  await engineOf(face).idleLoops.get(face.key, { signal, drawn: (frames) => at('idle', frames / (frames + USUAL_LOOP)) });
+  const drawn = (frames: number): void => at('idle', frames / (frames + USUAL_LOOP));
+  // A renderer that hangs doesn't hear that it isn't wanted any more.
+  await Promise.race([engineOf(face).idleLoops.get(face.key, { signal, drawn }), aborted(signal)]);
   signal.throwIfAborted();
   if (face.greeting === undefined) return;
   at('greeting', 0);

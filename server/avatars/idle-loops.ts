@@ -62,7 +62,6 @@ export class IdleLoops {
 
   /** No stage will use it any more. */
   async drop(avatar: string): Promise<void> {
-    await this.#loops.get(avatar)?.catch(() => undefined);
     this.#loops.delete(avatar);
     await this.#releases.get(avatar)?.();
     this.#releases.delete(avatar);
@@ -85,6 +84,7 @@ export class IdleLoops {
     );
     const loop = kept ?? (await IdleLoop.build(pictures(), geometry, stop));
     if (!kept) await this.#keep(file, loop.save(), avatar);
+    stop.throwIfAborted();
     this.#releases.set(
       avatar,
       this.#life.defer(() => loop.close()),

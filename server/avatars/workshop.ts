@@ -1,10 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import { Queue } from '#base/queue.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
-import { build, type BuildOptions } from './build.ts';
+import { build, UPLOAD, type BuildOptions } from './build.ts';
 import { faceOf, wanted, type Entry } from './entry.ts';
 import type { Shelf } from './shelf.ts';
 import type { Version } from './store.ts';
@@ -92,16 +93,18 @@ export class Workshop {
 
   /** What is wrong with it is wrong for good; what is wrong here may pass. */
   async #failed(entry: Entry, version: Version, error: unknown, signal: AbortSignal): Promise<Outcome> {
-    const { log, shelf } = this.#options;
+    const { log, shelf, folder } = this.#options;
     const { code, message, details } = asAvatarError(error);
     log.warn({ err: error, avatar: entry.kept.id, tries: version.tries }, 'an avatar could not be made');
     if (code !== 'bad_request' && version.tries < MAX_TRIES) return this.#later(entry, version, message);
     const by = typeof details?.['failedBy'] === 'string' ? { failedBy: details['failedBy'] } : {};
-    const given = shelf.update(entry, { ...version, tries: 0, failure: message, ...by }, signal);
-    return given.then(
-      () => 'failed' as const,
-      () => (signal.aborted ? ('dropped' as const) : this.#later(entry, version, message)),
-    );
+    try {
+      await shelf.update(entry, { ...version, tries: 0, failure: message, ...by }, signal);
+      await rm(join(folder, entry.kept.id, version.version, UPLOAD), { force: true });
+      return 'failed';
+    } catch {
+      return signal.aborted ? 'dropped' : this.#later(entry, version, message);
+    }
   }
 
   #later(entry: Entry, { tries }: Version, message: string): Outcome {

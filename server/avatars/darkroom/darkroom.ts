@@ -63,8 +63,10 @@ export async function develop(path: string, type: FileType, folder: string, sign
   await shorten(look, folder, signal);
   const kept = keptClip(folder);
   const duration = (await factsOf(kept, signal)).frames / FPS;
-  if (duration < CLIP.seconds.least || duration > CLIP.seconds.most + 1)
+  if (duration < CLIP.seconds.least || duration > CLIP.seconds.most + 1) {
+    await rm(kept.path);
     throw wrong(`The clip has ${duration.toFixed(1)} s; it must have ${CLIP.seconds.least} to ${CLIP.seconds.most}.`);
+  }
   await still(kept, picture, folder, signal);
 }
 
