@@ -43,7 +43,7 @@ export async function withForm<T>(
   if (!request.isMultipart()) throw new AvatarError('unsupported_media_type', `The Content-Type must be ${FORM_TYPE}.`);
   const path = await incoming();
   try {
-    return await use(await readForm(request, path));
+    return await use(await readForm(request, path).catch((error: unknown) => Promise.reject(readable(error))));
   } finally {
     await rm(path, { force: true });
   }
@@ -84,6 +84,12 @@ async function write({ file, fieldname }: MultipartFile, path: string): Promise<
   }
   if (file.truncated) throw new AvatarError('payload_too_large', `\`${fieldname}\` may have at most ${MAX_FILE / 2 ** 20} MB.`);
 }
+
+/** What the parser says of a form that is none has no code; what the disk says has one, and so has what Fastify says. */
+const readable = (error: unknown): Error => {
+  if (error instanceof Error && (error instanceof AvatarError || 'code' in error)) return error;
+  return new AvatarError('bad_request', 'The form is damaged, or not whole.', { cause: error });
+};
 
 const wrong = (message: string): AvatarError => new AvatarError('bad_request', message);
 const named = (name: string): string => `\`${name.slice(0, 32)}\``;

@@ -51,6 +51,7 @@ export async function silentHttp(
   });
   const tokens = await Tokens.open({ secret, dataDir, ttl: 60_000, clock: systemClock });
   const limits = createLimits(Object.fromEntries(LIMIT_KINDS.map((kind) => [kind, rates[kind] ?? rate])), metrics, systemClock);
+  const avatars = oneAvatar(dataDir);
   const app = await createHttp({
     config: { publicUrl: undefined, allowedOrigins: [], trustProxy: [], maxConnections: 1_000, ...config },
     sessions,
@@ -59,7 +60,7 @@ export async function silentHttp(
     metrics,
     log: silentLog,
     pageDir: join(dataDir, 'page'),
-    avatars: oneAvatar(dataDir),
+    avatars,
     ready: () => [],
     ...rest,
   });
@@ -70,6 +71,7 @@ export async function silentHttp(
     tokens,
     limits,
     metrics,
+    avatars,
     parts,
     dataDir,
     async create(payload: Record<string, unknown> = {}): Promise<Opened> {
@@ -86,8 +88,15 @@ export async function silentHttp(
 }
 
 /** One avatar that was made and can be had, changed and deleted as often as one likes; any other id is unknown. */
-function oneAvatar(dataDir: string): HttpOptions['avatars'] {
-  const details = { id: 'av_default', name: 'Default', renderer: 'silent', kind: 'clip', state: 'ready', engines: ['clip'] } as const;
+function oneAvatar(dataDir: string): { -readonly [Call in keyof HttpOptions['avatars']]: HttpOptions['avatars'][Call] } {
+  const details = {
+    id: 'av_default',
+    name: 'Default',
+    renderer: 'silent',
+    kind: 'clip',
+    state: 'ready',
+    engines: ['clip'],
+  } as const;
   let uploads = 0;
   const get = (id: string) => {
     if (id !== details.id) throw new AvatarError('avatar_not_found', `There is no avatar "${id}".`);
