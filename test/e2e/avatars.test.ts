@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { AvatarDetails, Avatars, CreatedSession, SessionInfo, Transcript } from '#protocol/http.ts';
+import type { AvatarDetails, AvatarInfo, CreatedSession, SessionInfo, Transcript } from '#protocol/http.ts';
 import { clip, formOf, picture } from '#test/support/avatar-files.ts';
 import { children } from '#test/support/processes.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
@@ -45,7 +45,7 @@ const turns = async (server: RunningServer, { id, token }: CreatedSession): Prom
 
 async function start(env: Record<string, string> = {}): Promise<RunningServer> {
   const server = await startServer(env);
-  onTestFinished(async () => void (await server.stop()));
+  onTestFinished(() => server.stop().then(() => undefined));
   return server;
 }
 
@@ -66,7 +66,7 @@ test('a clip becomes an avatar: built in steps, greets in its own words, is show
     await sleep(50);
   }
   expect([...seen]).toEqual(['reading', 'idle', 'greeting']);
-  const { avatars } = (await server.call('GET', '/v1/avatars')).body as Avatars;
+  const { avatars } = (await server.call('GET', '/v1/avatars')).body as { avatars: AvatarInfo[] };
   expect(avatars.map(({ kind, state }) => `${kind} ${state}`)).toEqual([
     'drawn ready',
     'drawn ready',

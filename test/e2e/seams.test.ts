@@ -10,7 +10,7 @@ test(
   { timeout: 120_000 },
   async () => {
     const server = await startServer({ RENDERER: 'portrait' });
-    onTestFinished(async () => void (await server.stop()));
+    onTestFinished(() => server.stop().then(() => undefined));
     const session = await server.createSession({ hls: 'always' });
     const say = (text: string) => server.call('POST', `/v1/sessions/${session.id}/prompts`, { text, mode: 'say' }, session.token);
     const quiet = async (): Promise<void> => {
