@@ -36,6 +36,7 @@ export const EngineSize = z.object({
   ...PictureSize.shape,
   clipMs: ms.describe('a clip of that size, from its window to its last frame, as last measured'),
 });
+export type EngineSize = z.infer<typeof EngineSize>;
 
 /** Lengths of the pictures in the payload, in order, bytes. */
 const sizes = z.array(count).min(1).max(256);
