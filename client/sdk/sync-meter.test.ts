@@ -20,7 +20,7 @@ function watched(fromMs: number, { eyeMs = 30, earMs = 30, wander = 0, pageMs = 
 }
 
 it('tells how much later than its picture a sound is heard, the way from the jitter buffer to the ear included', () => {
-  expect(watched(60_000).take(30)).toEqual({ offsetMs: 44.5, samples: 125 });
+  expect(watched(60_000).take(30)).toEqual({ offsetMs: 44.5, samples: 51 });
   expect(watched(60_000, { earMs: -14.5 }).take(30)?.offsetMs).toBeCloseTo(0, 1);
   expect(watched(60_000, { eyeMs: 130 }).take(0)?.offsetMs).toBeCloseTo(-85.5, 1);
 });

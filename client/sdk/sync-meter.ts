@@ -9,6 +9,8 @@ const OPUS_LOOKAHEAD = 6.5;
 const LEFT_OVER = 8;
 /** Measurements without which nothing is said: fewer come from a tab in the background, or from a stream that has just begun. */
 const ENOUGH = 20;
+/** A report tells of the latest 2 s, ms: what a jitter buffer did before is over. */
+const LATEST = 2_000;
 /** How much the sound's delay may vary within one report, ms. Two readings of one packet lie 10 apart; more means that the jitter buffer is moving. */
 const STEADY = 12;
 
@@ -20,25 +22,25 @@ export interface Offset {
 /** Finds how much later than its picture a sound is heard, from what the browser says of both. Times are ms of this page's monotonic clock. */
 export class SyncMeter {
   /** How long after its instant on the stage each was shown or given out, from an origin common to both. */
-  #pictures: number[] = [];
-  #sounds: number[] = [];
+  #pictures: Delay[] = [];
+  #sounds: Delay[] = [];
   #latestSound = 0;
 
   /** A picture is on the screen at `shownMs`. */
   picture(rtpTimestamp: number, shownMs: number): void {
-    this.#pictures.push(shownMs - rtpTimestamp / 90);
+    this.#pictures.push({ at: shownMs, delay: shownMs - rtpTimestamp / 90 });
   }
 
   /** At `playedMs` the jitter buffer gave out sound of this packet. Told twice, it counts once. */
   sound(rtpTimestamp: number, playedMs: number): void {
     if (playedMs === this.#latestSound) return;
     this.#latestSound = playedMs;
-    this.#sounds.push(playedMs - rtpTimestamp / 48);
+    this.#sounds.push({ at: playedMs, delay: playedMs - rtpTimestamp / 48 });
   }
 
-  /** The offset since the last call, and begins anew. @param outputMs from the jitter buffer to the ear */
+  /** The latest offset since the last call, and begins anew. @param outputMs from the jitter buffer to the ear */
   take(outputMs: number): Offset | undefined {
-    const [pictures, sounds] = [this.#pictures, this.#sounds];
+    const [pictures, sounds] = [latest(this.#pictures), latest(this.#sounds)];
     [this.#pictures, this.#sounds] = [[], []];
     const origin = pictures[0];
     if (origin === undefined || pictures.length < ENOUGH || sounds.length < ENOUGH) return undefined;
@@ -49,6 +51,16 @@ export class SyncMeter {
     const ear = share(heard, 0.25) + LEFT_OVER + OPUS_LOOKAHEAD + outputMs;
     return { offsetMs: Math.round((ear - share(seen, 0.5)) * 10) / 10, samples: pictures.length };
   }
+}
+
+interface Delay {
+  readonly at: number;
+  readonly delay: number;
+}
+
+function latest(delays: readonly Delay[]): number[] {
+  const end = delays.at(-1)?.at ?? 0;
+  return delays.filter(({ at }) => end - at < LATEST).map(({ delay }) => delay);
 }
 
 const unwrapped = (ms: number): number => ms - WRAP * Math.round(ms / WRAP);

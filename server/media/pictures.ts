@@ -42,6 +42,8 @@ export class Pictures {
   /** Missing pictures in a row. */
   #missing = 0;
   #lastSpoken: VideoFrame | undefined;
+  /** Stamped pictures, one after the other. */
+  #stamped: Uint8Array | undefined;
 
   constructor(options: PicturesOptions) {
     this.#options = options;
@@ -150,7 +152,10 @@ export class Pictures {
 
   #stamp(frame: number, picture: VideoFrame): VideoFrame {
     if (!this.#options.stamped) return picture;
-    const copy = { ...picture, data: picture.data.slice() };
+    const { width, height, data } = picture;
+    this.#stamped ??= new Uint8Array(data.length);
+    this.#stamped.set(data);
+    const copy = { width, height, data: this.#stamped };
     stampFrameNumber(copy, frame);
     return copy;
   }

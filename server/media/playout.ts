@@ -1,5 +1,5 @@
 import type { Clock } from '#base/clock.ts';
-import { MS_PER_FRAME, TICKS_PER_FRAME, TICKS_PER_OPUS_FRAME, type AvFrame } from '#base/media.ts';
+import { MS_PER_FRAME, TICKS_PER_FRAME, TICKS_PER_MS, TICKS_PER_OPUS_FRAME, type AvFrame } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { Airing } from './airing.ts';
 import { AirState } from './air-state.ts';
@@ -7,13 +7,13 @@ import type { Preference } from './start-rule.ts';
 import type { ClauseOnAir, Speech, SpeechReport, StageEvents } from './types.ts';
 
 const MS_PER_SOUND = 20;
-/** What the lead may change from one silent sound to the next, ms: too little to be a jump for a viewer's jitter buffer. */
-const LEAD_STEP = 1;
+/** What the lead may change from one silent packet to the next: half a packet, so that what the packets hold never goes back in time. */
+const LEAD_STEP = TICKS_PER_OPUS_FRAME / 2;
 
 /** Where playout hands things over, each at its instant, in order. */
 export interface PlayoutSinks {
-  /** 20 ms of sound that belongs at `ticks`, handed over a lead before that instant; undefined is silence. */
-  sound(ticks: number, samples: Int16Array | undefined): void;
+  /** 20 ms of sound for the packet of `ticks`, to be heard with the picture of `belongsAt`; undefined is silence. */
+  sound(ticks: number, samples: Int16Array | undefined, belongsAt: number): void;
   /** The picture of stage frame `frame`; undefined is idle. `overdue` = the next one is due as well. */
   picture(frame: number, spoken: AvFrame | undefined, overdue: boolean): void;
   /** A lead before it happens: from stage frame `frame` on speech follows idle, or idle follows `last`. */
@@ -25,7 +25,7 @@ export interface PlayoutSinks {
 
 export interface PlayoutOptions {
   readonly clock: Clock;
-  /** How long before its picture a sound is handed over at first, ms. */
+  /** How long before the picture of its own timestamp a packet of sound is handed over, always; and the voice's lead at first, ms. */
   readonly leadMs: number;
   readonly metrics: Metrics;
   /** Default: prompt. */
@@ -33,9 +33,10 @@ export interface PlayoutOptions {
 }
 
 /**
- * The clock of a stage, always on air at 25 fps. Frame n is due at epoch + n × 40 ms and its two halves of sound a lead earlier; both are counted
+ * The clock of a stage, always on air at 25 fps. Frame n is due at epoch + n × 40 ms, packets of sound each 20 ms; both are counted
  * from one anchor on the monotonic clock, so nothing drifts. What an instant holds is decided when its first sound is due.
- * The lead may be changed: it then moves while there is silence, so that a voice is never hurried, and which sound follows which stays as it is.
+ * The voice's lead may be changed, in silence only: packets then go on at their instants and hold an earlier or a later part of the voice. So a
+ * viewer's jitter buffer, which would take up a packet that comes earlier without a sound of it, has nothing to notice (docs/adr/0001-one-clock.md).
  */
 export class Playout {
   state: 'idle' | 'open' | 'closed' = 'idle';
@@ -47,10 +48,13 @@ export class Playout {
   #epoch = 0;
   #nextPicture = 0;
   #nextSound = 0;
+  /** The first frame whose content is still open. */
+  #nextDecision = 0;
   #cancelTimer: () => void = () => undefined;
   #airing: Airing | undefined;
-  #leadMs: number;
-  #wantedLeadMs: number;
+  /** Ticks by which packets hold a later part of the voice than their timestamps say. */
+  #ahead = 0;
+  #wantedAhead = 0;
   readonly #decided = new Map<number, AvFrame>();
   #last: AvFrame | undefined;
   #fadeOut: Int16Array | undefined;
@@ -62,13 +66,11 @@ export class Playout {
     this.#options = options;
     this.#sinks = sinks;
     this.#air = new AirState((event) => sinks.air(event));
-    this.#leadMs = options.leadMs;
-    this.#wantedLeadMs = options.leadMs;
   }
 
-  /** How long before its picture a sound is handed over now, ms. */
+  /** How long before its picture the voice is handed over now, ms. */
   get leadMs(): number {
-    return this.#leadMs;
+    return this.#options.leadMs + this.#ahead / TICKS_PER_MS;
   }
 
   /** The number of the latest released frame. */
@@ -78,7 +80,7 @@ export class Playout {
 
   /** The first frame whose content is still open. */
   get undecided(): number {
-    return Math.ceil(this.#nextSound / 2);
+    return this.#nextDecision;
   }
 
   get speaking(): boolean {
@@ -86,10 +88,10 @@ export class Playout {
   }
 
   start(): void {
-    const { clock } = this.#options;
+    const { clock, leadMs } = this.#options;
     this.state = 'open';
-    this.#epoch = clock.now() + this.#leadMs;
-    this.epochMs = clock.wall() + this.#leadMs;
+    this.#epoch = clock.now() + leadMs;
+    this.epochMs = clock.wall() + leadMs;
     this.#arm();
   }
 
@@ -102,17 +104,19 @@ export class Playout {
     return airing.report;
   }
 
-  /** Lets the voice run `ms` ahead of its picture, step by step in the silence to come. */
+  /** Lets the voice run `ms` ahead of its picture, from the silence to come on. Not below zero: a picture can't be decided before its sound. */
   lead(ms: number): void {
-    this.#wantedLeadMs = ms;
+    this.#wantedAhead = Math.round((Math.max(0, ms) - this.#options.leadMs) * TICKS_PER_MS);
   }
 
   /** Off the air now: the next sound fades out within its 20 ms, the next picture is idle. */
   cut(): void {
     const airing = this.#airing;
     if (!airing) return;
-    const half = this.#nextSound % 2;
-    const sound = half === 1 ? this.#decided.get(this.#nextSound >> 1)?.sound.subarray(TICKS_PER_OPUS_FRAME) : airing.peekSound();
+    const next = airing.peekSound();
+    const sound = this.#soundOf(this.#nextSound, (frame) =>
+      frame < this.#nextDecision ? this.#decided.get(frame)?.sound : next,
+    );
     if (sound && this.#last) this.#fadeOut = fadedOut(sound);
     this.#cutAt = this.#options.clock.now();
     const last = this.#last ?? [...this.#decided.values()].at(-1);
@@ -141,7 +145,7 @@ export class Playout {
   }
 
   #soundDue(sound: number): number {
-    return this.#epoch + sound * MS_PER_SOUND - this.#leadMs;
+    return this.#epoch + sound * MS_PER_SOUND - this.#options.leadMs;
   }
 
   #pictureDue(frame: number): number {
@@ -167,17 +171,35 @@ export class Playout {
   }
 
   #releaseSound(sound: number): void {
-    const frame = sound >> 1;
-    const half = sound % 2;
-    if (half === 0) this.#decide(frame);
-    const spoken = this.#decided.get(frame);
-    const samples = this.#fadeOut ?? spoken?.sound.subarray(half * TICKS_PER_OPUS_FRAME, (half + 1) * TICKS_PER_OPUS_FRAME);
+    const belongsAt = this.#belongsAt(sound);
+    while (this.#nextDecision * TICKS_PER_FRAME < belongsAt + TICKS_PER_OPUS_FRAME) this.#decide(this.#nextDecision++);
+    const samples = this.#fadeOut ?? this.#soundOf(sound, (frame) => this.#decided.get(frame)?.sound);
     this.#fadeOut = undefined;
-    this.#sinks.sound(sound * TICKS_PER_OPUS_FRAME, samples);
-    if (!samples) this.#leadMs += Math.max(-LEAD_STEP, Math.min(LEAD_STEP, this.#wantedLeadMs - this.#leadMs));
+    this.#sinks.sound(sound * TICKS_PER_OPUS_FRAME, samples, belongsAt);
+    for (const past of this.#decided.keys())
+      if (past < this.#nextPicture && (past + 1) * TICKS_PER_FRAME <= belongsAt) this.#decided.delete(past);
+    if (!samples) this.#ahead += Math.max(-LEAD_STEP, Math.min(LEAD_STEP, this.#wantedAhead - this.#ahead));
     if (this.#cutAt === undefined) return;
     this.#options.metrics.bargeInMs.observe(this.#options.clock.now() - this.#cutAt);
     this.#cutAt = undefined;
+  }
+
+  #belongsAt(sound: number): number {
+    return sound * TICKS_PER_OPUS_FRAME + this.#ahead;
+  }
+
+  /** What a packet holds of its one or two frames; undefined when that is silence. */
+  #soundOf(sound: number, of: (frame: number) => Int16Array | undefined): Int16Array | undefined {
+    const belongsAt = this.#belongsAt(sound);
+    const frame = Math.floor(belongsAt / TICKS_PER_FRAME);
+    const from = belongsAt - frame * TICKS_PER_FRAME;
+    const [one, other] = [of(frame), from + TICKS_PER_OPUS_FRAME > TICKS_PER_FRAME ? of(frame + 1) : undefined];
+    if (from + TICKS_PER_OPUS_FRAME <= TICKS_PER_FRAME) return one?.subarray(from, from + TICKS_PER_OPUS_FRAME);
+    if (!one && !other) return undefined;
+    const joined = new Int16Array(TICKS_PER_OPUS_FRAME);
+    if (one) joined.set(one.subarray(from));
+    if (other) joined.set(other.subarray(0, from + TICKS_PER_OPUS_FRAME - TICKS_PER_FRAME), TICKS_PER_FRAME - from);
+    return joined;
   }
 
   #releasePicture(frame: number, overdue: boolean): void {
@@ -187,7 +209,6 @@ export class Playout {
   }
 
   #decide(frame: number): void {
-    for (const past of this.#decided.keys()) if (past < Math.min(frame, this.#nextPicture)) this.#decided.delete(past);
     const airing = this.#airing;
     if (!airing) return this.#rest(frame);
     const inside = airing.state === 'speaking';

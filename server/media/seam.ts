@@ -13,6 +13,8 @@ export class Seam {
   #to: 'speech' | 'idle' = 'idle';
   #start = Number.NEGATIVE_INFINITY;
   #last: VideoFrame | undefined;
+  /** Mixed pictures, one after the other: memory that is new for each would keep the garbage collector busy. */
+  #mixed: Uint8Array | undefined;
   #before: Uint8Array | undefined;
   #worst = 0;
   #measuring = false;
@@ -40,7 +42,7 @@ export class Seam {
     return frame >= this.#start && frame < this.#start + FADE;
   }
 
-  /** The picture of stage frame `frame`: spoken, idle, or in between. */
+  /** The picture of stage frame `frame`: spoken, idle, or in between. It holds until the next call. */
   async compose(frame: number, spoken: VideoFrame | undefined): Promise<VideoFrame> {
     const fading = this.fading(frame);
     const weight = (frame - this.#start + 1) / (FADE + 1);
@@ -48,11 +50,11 @@ export class Seam {
       if (!fading || this.#to !== 'speech') return this.#measure(frame, spoken, true);
       const idle = await this.#idle.picture(frame);
       this.#before ??= thumbnail(idle);
-      return this.#measure(frame, mix(idle, spoken, weight), true);
+      return this.#measure(frame, this.#mix(idle, spoken, weight), true);
     }
     const idle = await this.#idle.picture(frame);
     const from = fading && this.#to === 'idle' ? this.#last : undefined;
-    return this.#measure(frame, from ? mix(from, idle, weight) : idle, false);
+    return this.#measure(frame, from ? this.#mix(from, idle, weight) : idle, false);
   }
 
   /** Called when stored packets take over: nothing of the seam is needed any more. */
@@ -60,6 +62,7 @@ export class Seam {
     this.#measured();
     this.#last = undefined;
     this.#before = undefined;
+    this.#mixed = undefined;
     this.#idle.release();
   }
 
@@ -77,6 +80,13 @@ export class Seam {
     return shown;
   }
 
+  #mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
+    const { width, height } = to;
+    this.#mixed ??= new Uint8Array(to.data.length);
+    mix(from.data, to.data, weight, this.#mixed);
+    return { width, height, data: this.#mixed };
+  }
+
   /** A fade's last picture may be dropped, or be a stored packet already; its seam counts all the same. */
   #measured(): void {
     if (!this.#measuring) return;
@@ -85,12 +95,8 @@ export class Seam {
   }
 }
 
-function mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
+function mix(a: Uint8Array, b: Uint8Array, weight: number, into: Uint8Array): void {
   const share = Math.round(weight * 256);
   const rest = 256 - share;
-  const data = new Uint8Array(to.data.length);
-  const a = from.data;
-  const b = to.data;
-  for (let i = 0; i < data.length; i += 1) data[i] = ((a[i] as number) * rest + (b[i] as number) * share) >> 8;
-  return { width: to.width, height: to.height, data };
+  for (let i = 0; i < into.length; i += 1) into[i] = ((a[i] as number) * rest + (b[i] as number) * share) >> 8;
 }

@@ -65,7 +65,7 @@ export class Stage extends EventEmitter<StageEvents> {
     this.#playout = new Playout(
       { clock, metrics, leadMs: START_LEAD, prefer: options.prefer ?? 'prompt' },
       {
-        sound: (ticks, samples) => this.#sendAudio(ticks, samples),
+        sound: (ticks, samples, belongsAt) => this.#sendAudio(ticks, samples, belongsAt),
         picture: (frame, spoken, overdue) => this.#pictures.release(frame, spoken, overdue),
         turning: (frame, to, last) => this.#pictures.turning(frame, to, last),
         clause: (clause) => this.emit('clause', clause),
@@ -158,13 +158,13 @@ export class Stage extends EventEmitter<StageEvents> {
     this.#options.metrics.handOverOffsetMs.set(this.#handOverDelay(packet.ticks));
   }
 
-  #sendAudio(ticks: number, samples: Int16Array | undefined): void {
+  #sendAudio(ticks: number, samples: Int16Array | undefined, belongsAt: number): void {
     const data = samples ? this.#voice().encode(samples) : this.#silence();
     const talkspurt = samples !== undefined && !this.#talking;
     this.#talking = samples !== undefined;
     this.#options.producers.sendAudio(this.#audio.packetize(data, ticks, talkspurt));
     if (talkspurt) this.emit('voice');
-    this.#fanOut({ kind: 'audio', data, ticks, keyframe: true });
+    this.#fanOut({ kind: 'audio', data, ticks: belongsAt, keyframe: true });
   }
 
   #voice(): OpusEncoder {

@@ -1,20 +1,19 @@
 import type { Clock } from '#base/clock.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 
-/** The lead that serves most viewers: the voice is handed over so long before its picture at first, ms (docs/adr/0001-one-clock.md). */
+/**
+ * How long a packet of sound is handed over before the picture of its own timestamp, and the voice's lead at first, ms: what serves most viewers
+ * (docs/adr/0001-one-clock.md).
+ */
 export const START_LEAD = 50;
 /** What the lead may become, ms. Below zero a sound would be decided after its picture. */
 const MAX_LEAD = 250;
-/** What the lead moves at once, ms: a jitter buffer that is only filling up is no reason to run after it. */
-const MAX_MOVE = 40;
 /** Offsets nobody notices, ms: chasing them would only add the measurement's own noise. */
 const DEADBAND = 4;
 /** No jitter buffer that works puts sound and picture further apart, ms. */
 const PLAUSIBLE = 1_000;
 /** A viewer that has said nothing for so long has no vote any more, ms; they report each 5 s. */
 const STALE = 20_000;
-/** A report looks back 5 s, and a jitter buffer takes a moment to follow: so long after the lead moved reports still tell of before, ms. */
-const SETTLE = 8_000;
 
 export interface SyncOptions {
   readonly clock: Clock;
@@ -38,12 +37,14 @@ export interface SyncStatus {
 /**
  * Closes the loop between the viewers' ears and eyes and the voice's lead: each viewer has one vote, the middle one counts, and what it asks for is
  * bounded. So a wrong report costs little, and a minority of liars nothing.
+ * Viewers report by timestamps, which say what they would hear and see with the lead of the start; so a report means the same whatever the lead is
+ * by then, and nothing has to settle first.
  */
 export class Sync {
   readonly #options: SyncOptions;
-  readonly #votes = new Map<string, { readonly offsetMs: number; readonly at: number }>();
+  /** The lead each viewer would be best served with, ms. */
+  readonly #votes = new Map<string, { readonly leadMs: number; readonly at: number }>();
   #wanted = START_LEAD;
-  #movedAt = Number.NEGATIVE_INFINITY;
   readonly #offset = (): number | undefined => this.status().offsetMs;
 
   constructor(options: SyncOptions) {
@@ -51,14 +52,11 @@ export class Sync {
     options.metrics.reportedOffsets.add(this.#offset);
   }
 
-  /** `viewer` hears the sound of an instant `offsetMs` after it sees its picture (before, when negative). */
+  /** `viewer` hears the packet of an instant `offsetMs` after it sees the picture of the same timestamp (before, when negative). */
   report(viewer: string, offsetMs: number): void {
     if (!(Math.abs(offsetMs) <= PLAUSIBLE)) return;
-    const { clock } = this.#options;
-    const now = clock.now();
-    if (this.#options.leadMs() !== this.#wanted) this.#movedAt = now;
-    this.#votes.set(viewer, { offsetMs, at: now });
-    this.#follow(now);
+    this.#votes.set(viewer, { leadMs: START_LEAD + offsetMs, at: this.#options.clock.now() });
+    this.#follow();
   }
 
   /** The viewer has gone, and its vote with it. */
@@ -68,10 +66,11 @@ export class Sync {
 
   status(): SyncStatus {
     this.#forgetSilent();
-    const offsets = [...this.#votes.values()].map(({ offsetMs }) => offsetMs);
-    const lead = { leadMs: this.#options.leadMs(), viewers: offsets.length };
+    const leadMs = this.#options.leadMs();
+    const offsets = [...this.#votes.values()].map((vote) => vote.leadMs - leadMs);
+    const lead = { leadMs, viewers: offsets.length };
     if (offsets.length === 0) return lead;
-    return { ...lead, offsetMs: middle(offsets), spreadMs: Math.max(...offsets) - Math.min(...offsets) };
+    return { ...lead, offsetMs: middle(offsets, 0), spreadMs: Math.max(...offsets) - Math.min(...offsets) };
   }
 
   close(): void {
@@ -79,18 +78,15 @@ export class Sync {
     this.#options.metrics.reportedOffsets.delete(this.#offset);
   }
 
-  /** Once most have told how it is since the last change, the lead follows. */
-  #follow(now: number): void {
+  #follow(): void {
     this.#forgetSilent();
-    const settled = [...this.#votes.values()].filter(({ at }) => at - this.#movedAt >= SETTLE);
-    if (settled.length * 2 < this.#votes.size) return;
-    const offset = middle(settled.map(({ offsetMs }) => offsetMs));
-    if (Math.abs(offset) <= DEADBAND) return;
-    const move = Math.round(Math.max(-MAX_MOVE, Math.min(MAX_MOVE, offset)));
-    const wanted = Math.max(0, Math.min(MAX_LEAD, this.#wanted + move));
-    if (wanted === this.#wanted) return;
+    const asked = middle(
+      [...this.#votes.values()].map(({ leadMs }) => leadMs),
+      this.#wanted,
+    );
+    const wanted = Math.round(Math.max(0, Math.min(MAX_LEAD, asked)));
+    if (Math.abs(wanted - this.#wanted) <= DEADBAND) return;
     this.#wanted = wanted;
-    this.#movedAt = now;
     this.#options.lead(wanted);
   }
 
@@ -100,10 +96,10 @@ export class Sync {
   }
 }
 
-/** The middle one; of two, the one that asks for less. */
-function middle(values: readonly number[]): number {
+/** The middle one; of two, the one nearer to `present`. */
+function middle(values: readonly number[], present: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const high = sorted[sorted.length >> 1] ?? 0;
-  const low = sorted[(sorted.length - 1) >> 1] ?? 0;
-  return Math.abs(low) < Math.abs(high) ? low : high;
+  const high = sorted[sorted.length >> 1] ?? present;
+  const low = sorted[(sorted.length - 1) >> 1] ?? present;
+  return Math.abs(low - present) < Math.abs(high - present) ? low : high;
 }

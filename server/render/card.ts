@@ -46,7 +46,8 @@ export function drawCard(size: Size): VideoFrame {
 
 /** The card at one instant: the marker at `phase` (0…1) of its way along the track, the square white when it flashes. */
 export function drawMoment(card: VideoFrame, phase: number, flash: boolean): VideoFrame {
-  const moment: VideoFrame = { width: card.width, height: card.height, data: card.data.slice() };
+  const data = new Uint8Array(card.data);
+  const moment: VideoFrame = { width: card.width, height: card.height, data, free: () => void data.buffer.transfer(0) };
   const left = even(phase * card.width);
   fill(moment, left, even(card.height * 0.85) + 8, left + even(card.width / 16), card.height - 8, WHITE);
   if (flash) square(moment, WHITE);

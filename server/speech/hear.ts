@@ -11,8 +11,8 @@ import {
 } from '#base/media.ts';
 import { concat, createResampler, type Resampler } from './resample.ts';
 
-/** Sound is worked on in parts of so many frames, about 4 ms of work each, so that packets on air never wait for it. */
-const PART_FRAMES = 2;
+/** Sound is worked on in parts of so many frames, about 1 ms of work each, so that packets on air never wait for it. */
+const PART_FRAMES = 12;
 
 /** The same whole frames of voice at both rates: `ear.length === 3 × renderer.length`, mono s16. */
 export interface VoiceChunk {
@@ -30,8 +30,8 @@ export interface VoiceChunk {
  * frames, so that clauses lie on the frame grid. A clause without sound stays without. Sound at another rate than declared → `provider_failed`.
  */
 export async function* hear(pcm: AsyncIterable<PcmChunk>, rate: number): AsyncGenerator<VoiceChunk, void, undefined> {
-  const ear = await createBranch(rate, EAR_RATE, TICKS_PER_FRAME);
-  const renderer = await createBranch(rate, RENDERER_RATE, RENDERER_SAMPLES_PER_FRAME);
+  const ear = createBranch(rate, EAR_RATE, TICKS_PER_FRAME);
+  const renderer = createBranch(rate, RENDERER_RATE, RENDERER_SAMPLES_PER_FRAME);
   let heard = 0;
   try {
     for await (const chunk of inParts(pcm)) {
@@ -71,8 +71,8 @@ interface Branch {
   close(): void;
 }
 
-async function createBranch(from: number, to: number, frameLength: number): Promise<Branch> {
-  const resampler: Resampler = await createResampler(from, to);
+function createBranch(from: number, to: number, frameLength: number): Branch {
+  const resampler: Resampler = createResampler(from, to);
   let waiting: Int16Array = new Int16Array(0);
   return {
     get frames() {

@@ -1,11 +1,7 @@
-import { createRequire } from 'node:module';
-import type * as Libsamplerate from '@alexanderolsen/libsamplerate-js';
+import { SoftwareResampleContext } from 'node-av/lib';
+import { AV_CHANNEL_ORDER_NATIVE, AV_SAMPLE_FMT_S16 } from 'node-av/constants';
 import { FPS } from '#base/media.ts';
 import { AvatarError } from '#base/errors.ts';
-
-// A CommonJS bundle whose exports Node can't name at import.
-const { ConverterType, create } = createRequire(import.meta.url)('@alexanderolsen/libsamplerate-js') as typeof Libsamplerate;
-type Converter = Awaited<ReturnType<typeof create>>;
 
 /**
  * Converts the rate of one stream of mono s16 sound, run by run. A run is what comes between two flushes, a whole number of 25 fps frames;
@@ -19,8 +15,8 @@ export interface Resampler {
   close(): void;
 }
 
-/** Windowed-sinc conversion by libsamplerate; the identity when the rates are the same. Rates are in Hz, multiples of 25. */
-export async function createResampler(from: number, to: number): Promise<Resampler> {
+/** Windowed-sinc conversion by FFmpeg's libswresample; the identity when the rates are the same. Rates are in Hz, multiples of 25. */
+export function createResampler(from: number, to: number): Resampler {
   if (from % FPS !== 0 || from <= 0) {
     throw new AvatarError(
       'provider_failed',
@@ -28,66 +24,55 @@ export async function createResampler(from: number, to: number): Promise<Resampl
     );
   }
   if (from === to) return identity;
-  const src = spare.pop() ?? (await create(1, from, to, { converterType: ConverterType.SRC_SINC_MEDIUM_QUALITY }));
-  // Setting a rate starts the converter anew, so that it has heard nothing yet.
-  src.inputSampleRate = from;
-  src.outputSampleRate = to;
-  const silentFrame = new Int16Array(from / FPS);
-  // Positions in the whole output since creation: silence fed by flushes included.
-  let fed = 0;
-  let made = 0;
-  let runStart = 0;
-
-  const push = (samples: Int16Array): Int16Array => {
-    if (samples.length === 0) return samples;
-    const output = toInt16(src.full(toFloat(samples)));
-    fed += samples.length;
-    made += output.length;
-    const stale = Math.min(output.length, Math.max(0, runStart - (made - output.length)));
-    return output.subarray(stale);
+  let context: SoftwareResampleContext | undefined;
+  let [fed, made] = [0, 0];
+  const close = (): void => {
+    context?.free();
+    context = undefined;
   };
   return {
-    push,
-    flush() {
-      const end = Math.round((fed * to) / from);
-      const rest: Int16Array[] = [];
-      while (made < end) {
-        const output = push(silentFrame);
-        rest.push(output.subarray(0, Math.max(0, output.length - Math.max(0, made - end))));
-      }
-      // One more frame of silence, so that the next run starts with nothing of this one in the filter.
-      push(silentFrame);
-      runStart = Math.round((fed * to) / from);
-      return concat(rest);
+    push(samples) {
+      if (samples.length === 0) return samples;
+      context ??= open(from, to);
+      fed += samples.length;
+      const output = convert(context, samples);
+      made += output.length;
+      return output;
     },
-    close: () => putBack(src),
+    flush() {
+      const missing = Math.round((fed * to) / from) - made;
+      const rest = new Int16Array(missing);
+      if (context) rest.set(convert(context, undefined).subarray(0, missing));
+      [fed, made] = [0, 0];
+      close();
+      return rest;
+    },
+    close,
   };
 }
 
-/** Converters that nobody uses now: each is a WebAssembly module with a memory of 27 MB of its own, whose making stops the event loop for 6 to 30 ms. */
-const spare: Converter[] = [];
-const MAX_SPARE = 8;
+const MONO = { order: AV_CHANNEL_ORDER_NATIVE, nbChannels: 1, mask: 4n };
 
-function putBack(src: Converter): void {
-  if (spare.length < MAX_SPARE) spare.push(src);
-  else src.destroy();
+function open(from: number, to: number): SoftwareResampleContext {
+  const context = new SoftwareResampleContext();
+  if (context.allocSetOpts2(MONO, AV_SAMPLE_FMT_S16, to, MONO, AV_SAMPLE_FMT_S16, from) < 0 || context.init() < 0)
+    throw new AvatarError('internal', `libswresample can't convert ${String(from)} Hz to ${String(to)} Hz.`);
+  return context;
 }
+
+/** Without `samples`, what is still in the filter. */
+function convert(context: SoftwareResampleContext, samples: Int16Array | undefined): Int16Array {
+  const room = context.getOutSamples(samples?.length ?? 0);
+  const output = new Int16Array(room);
+  const input = samples && [bytes(samples)];
+  const count = context.convertSync([bytes(output)], room, input ?? null, samples?.length ?? 0);
+  if (count < 0) throw new AvatarError('internal', `libswresample failed with ${String(count)}.`);
+  return output.subarray(0, count);
+}
+
+const bytes = (samples: Int16Array): Buffer => Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
 
 const identity: Resampler = { push: (samples) => samples, flush: () => new Int16Array(0), close: () => undefined };
-
-function toFloat(samples: Int16Array): Float32Array {
-  const floats = new Float32Array(samples.length);
-  for (let i = 0; i < samples.length; i += 1) floats[i] = (samples[i] as number) / 32_768;
-  return floats;
-}
-
-function toInt16(floats: Float32Array): Int16Array {
-  const samples = new Int16Array(floats.length);
-  for (let i = 0; i < floats.length; i += 1) {
-    samples[i] = Math.max(-32_768, Math.min(32_767, Math.round((floats[i] as number) * 32_768)));
-  }
-  return samples;
-}
 
 /** The parts one after the other, copied once. */
 export function concat(parts: readonly Int16Array[]): Int16Array {

@@ -50,7 +50,7 @@ export interface Day {
   readonly worstSound: number;
   /** Sounds whose timestamp doesn't follow on the one before. */
   readonly gaps: number;
-  /** Most that the handing over moved against the grid from one sound to the next while somebody spoke. */
+  /** Most that the voice moved against its pictures from one sound to the next while somebody spoke. */
   readonly worstStepInSpeech: number;
   readonly leads: { readonly least: number; readonly most: number };
   /** How far apart a viewer heard and saw, once the loop had a minute to follow its network. */
@@ -81,10 +81,10 @@ export async function virtualHours(hours: number): Promise<Day> {
   const playout: Playout = new Playout(
     { clock, metrics, leadMs: START_LEAD },
     {
-      sound: (ticks, samples) => {
-        const lead = playout.leadMs;
+      sound: (ticks, samples, belongsAt) => {
+        const lead = START_LEAD + (belongsAt - ticks) / 48;
         day.sounds += 1;
-        day.worstSound = Math.max(day.worstSound, Math.abs(clock.now() - (epoch + ticks / 48 - lead)));
+        day.worstSound = Math.max(day.worstSound, Math.abs(clock.now() - (epoch + ticks / 48 - START_LEAD)));
         if (ticks - last !== TICKS_PER_OPUS_FRAME) day.gaps += 1;
         if (samples) day.worstStepInSpeech = Math.max(day.worstStepInSpeech, speaking ? Math.abs(lead - lastLead) : 0);
         if (samples) day.spoken += 1;
@@ -110,9 +110,9 @@ export async function virtualHours(hours: number): Promise<Day> {
     if (report % 37 === 5) void playout.play(speech(25 * 9));
     await clock.leap(5_000);
     const offset = (networks[Math.floor(report / 720) % networks.length] ?? 0) - playout.leadMs;
-    sync.report('viewer', offset + ((report % 3) - 1) * 2);
-    // Up to 220 ms are followed by at most 40 at a time, each of which takes two reports to be believed.
-    if (report % 720 > 24) day.worstOffset = Math.max(day.worstOffset, Math.abs(offset));
+    sync.report('viewer', offset + playout.leadMs - START_LEAD + ((report % 3) - 1) * 2);
+    // The first report of a new network comes within 5 s, and what is being said then may last 9 s more.
+    if (report % 720 > 3) day.worstOffset = Math.max(day.worstOffset, Math.abs(offset));
   }
   playout.close();
   sync.close();
