@@ -7,22 +7,22 @@ import { createLimits } from './auth/limits.ts';
 import { Tokens } from './auth/tokens.ts';
 import { avatars } from './avatars/catalogue.ts';
 import { IdleLoops } from './avatars/idle-loops.ts';
+import type { Bus } from './bus/bus.ts';
 import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import { createHttp, listen } from './http/server.ts';
 import { Sfu } from './media/sfu.ts';
 import { openSession } from './open-session.ts';
 import { createLlm, createTts } from './providers.ts';
-import { patternRenderer } from './render/pattern.ts';
-import { portraitRenderer } from './render/portrait.ts';
-import type { Renderer } from './render/renderer.ts';
+import { attachFrameLink } from './frame-link.ts';
+import { openRendering } from './rendering.ts';
 import type { History } from './sessions/history.ts';
 import { MemoryHistory } from './sessions/memory-history.ts';
 import { SessionRegistry } from './sessions/registry.ts';
 import { SqliteHistory } from './sessions/sqlite/sqlite-history.ts';
 import { attachSignalling } from './signalling/gateway.ts';
 import { watchEventLoop } from './telemetry/event-loop.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 import { Spending } from './telemetry/spending.ts';
 import { fliteTts } from './tts/flite.ts';
 
@@ -36,7 +36,7 @@ export interface App {
 const PAGE = fileURLToPath(new URL('../dist/client/', import.meta.url));
 
 /** Adapters that stand in for the configured ones. */
-export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>>;
+export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>> & { readonly bus?: Bus };
 
 /** Builds the server out of its parts; the one place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, log: Log, given: Adapters = {}): Promise<App> {
@@ -54,14 +54,17 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   const clock = systemClock;
   const metrics = createMetrics();
   life.defer(watchEventLoop(clock, log));
-  const [tokens, history, sfu, renderer] = await Promise.all([
-    Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
+  let { port } = config;
+  const opening = Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock });
+  const [tokens, history, sfu, rendering] = await Promise.all([
+    opening,
     owned(life, openHistory(config, log)),
     owned(life, Sfu.create({ ...rtcOf(config), log })),
-    owned(life, given.renderer ? Promise.resolve(given.renderer) : createRenderer(config, log, metrics)),
+    owned(life, openRendering(config, given, { tokens: opening, port: () => port, clock, log, metrics })),
   ]);
+  const { renderer, understudy, remote } = rendering;
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
-  const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
+  const idleLoops = new IdleLoops({ renderer, understudy, folder: join(config.dataDir, 'idle'), log });
   life.defer((reason) => idleLoops.close(reason));
   const limits = createLimits(ratesOf(config), metrics, clock);
   const flite = fliteTts({ log });
@@ -98,8 +101,12 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   life.defer(() => http.close());
   const signalling = attachSignalling(http.server, { config, sessions, tokens, limits, metrics, clock, log });
   life.defer((reason) => signalling.close(reason));
+  if (remote) {
+    const links = attachFrameLink(http.server, { config, renderer: remote, tokens, limits, log });
+    life.defer((reason) => links.close(reason));
+  }
   life.defer((reason) => sessions.close(reason));
-  const port = await listen(http, config);
+  port = await listen(http, config);
   // The first visitor shall not wait for the default face's idle loop.
   idleLoops.get(avatars()[0]?.id ?? '').catch((error: unknown) => {
     if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
@@ -116,13 +123,6 @@ async function owned<T extends { close(reason: string): Promise<void> }>(life: L
 
 async function openHistory({ database }: Config, log: Log): Promise<History> {
   return database.kind === 'memory' ? new MemoryHistory() : SqliteHistory.open({ path: database.path, log });
-}
-
-function createRenderer({ renderer, pattern }: Config, log: Log, metrics: Metrics): Promise<Renderer> {
-  const clock = systemClock;
-  if (renderer === 'portrait') return portraitRenderer({ avatars: avatars(), log, clock, metrics });
-  const { delay: delayMs, failAfter, ...faults } = pattern;
-  return Promise.resolve(patternRenderer({ ...faults, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
 }
 
 function rtcOf({ host, rtcWorkers, rtcPort, announcedAddress }: Config): Omit<Parameters<typeof Sfu.create>[0], 'log'> {

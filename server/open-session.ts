@@ -38,7 +38,7 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
       clock,
     });
     life.defer((reason) => hls.close(reason));
-    const talk = talkOf(foundation, avatar, stage, log);
+    const talk = talkOf(foundation, avatar, { sessionId: id, stage }, log);
     return { avatar, stage, viewers: broadcast, whep: broadcast, hls, talk, close: (reason) => life.close(reason) };
   } catch (error) {
     await life.close('could not be opened');

@@ -1,6 +1,7 @@
 import { AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { Stage } from '#server/media/stage.ts';
+import type { RenderRequest } from '#server/render/renderer.ts';
 import type { Talk, Utterance } from '#server/sessions/ports.ts';
 import { say, speak, type SpeakOptions, type Spoken } from '#server/speech/speak.ts';
 import type { Tts } from '#server/tts/tts.ts';
@@ -14,14 +15,14 @@ const USUAL_START_MS = 150;
 export function talkOf(
   foundation: Foundation,
   avatar: { readonly id: string; readonly voice: string },
-  stage: Stage,
+  { sessionId, stage }: { readonly sessionId: string; readonly stage: Stage },
   log: Log,
 ): Talk {
   const { metrics, renderer, tts, flite, spending } = foundation;
   const options = ({ id, traceId, language, voice, signal, mark, spent }: Utterance): SpeakOptions => ({
     // An avatar's own voice is one of flite's, which other providers don't know.
     voice: { voice: voice ?? (tts.name === 'flite' ? avatar.voice : undefined), language },
-    request: requestOf(avatar.id, stage),
+    request: requestOf(avatar.id, stage, { sessionId, utteranceId: id, traceId }),
     signal,
     mark,
     spend: (usage) => spending.add(usage, spent),
@@ -68,10 +69,12 @@ function partOf({ code, details }: AvatarError): 'llm' | 'tts' | undefined {
 const languageOf = ({ name }: Tts, { language }: Utterance): string => (name === 'flite' ? 'en' : language);
 
 /** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
-function requestOf(avatar: string, stage: Stage): SpeakOptions['request'] {
+function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderRequest['speech']>): RenderRequest {
   let idleFrame: number | undefined;
   return {
     avatar,
+    speech,
+    idleBefore: (inMs, count) => stage.idleBefore(inMs, count),
     get idleFrame() {
       idleFrame ??= stage.idleFrameIn(USUAL_START_MS);
       return idleFrame;

@@ -57,5 +57,7 @@ export interface Renderer {
   ): AsyncIterable<DrawnFrame>;
   /** The avatar's idle loop: a whole number of seconds at 25 fps whose last frame leads back to its first. */
   idle(avatar: string, signal: AbortSignal): AsyncIterable<VideoFrame>;
+  /** What its idle loop depends on, where that is known without drawing: an engine, a size, a reference picture. */
+  look?(avatar: string): Promise<string>;
   close(reason: string): Promise<void>;
 }

@@ -129,6 +129,12 @@ class Remote implements RemoteRenderer {
     }
   }
 
+  async look(avatar: string): Promise<string> {
+    const { hash, prompt } = await this.#options.likeness(avatar);
+    const { width, height } = this.geometry;
+    return [this.#options.engine, `${width}x${height}`, hash, prompt].join(' ');
+  }
+
   close(reason: string): Promise<void> {
     return this.#life.close(reason);
   }
