@@ -38,6 +38,7 @@ export const GEOMETRY = { freshFrames: 24, overlapFrames: 3, lookAheadFrames: 2 
 const BATCH = 6;
 let workers = 0;
 
+type Outcome = 'done' | 'handed back' | 'let go';
 type Said = ToWorker & { readonly payload: Buffer };
 
 /** A GPU worker that speaks the real link, draws grey pictures whose first bytes are a number, and may have a vice. */
@@ -142,7 +143,7 @@ export class GpuWorker {
       const hello = { type: 'hello', v: 1, worker: this.name, engine: lease.kind && this.#options.engine } as const;
       send(socket, { ...hello, geometry: GEOMETRY, sizes: this.#sizes() });
     });
-    let outcome: 'done' | 'handed back' | 'let go' | undefined;
+    let outcome: Outcome | undefined;
     let size: Size = { width: 0, height: 0 };
     while (closed === undefined && outcome === undefined) {
       const said = inbox.shift();
@@ -160,8 +161,7 @@ export class GpuWorker {
       else if (said.type === 'window') outcome = await this.#draw(socket, said, size);
       else if (said.type === 'bye') outcome = 'done';
     }
-    outcome ??=
-      closed === 4408 || closed === 4409 || this.#frozen ? 'let go' : closed === 404 || closed === 410 ? 'done' : undefined;
+    outcome ??= this.#frozen ? 'let go' : outcomeOf(closed);
     if (outcome === 'done') await claim.done();
     else if (outcome === 'handed back') await claim.handBack();
     this.done.push(outcome ?? `closed ${closed}`);
@@ -226,6 +226,13 @@ export class GpuWorker {
     picture[1] = generation;
     return picture;
   }
+}
+
+/** What becomes of a lease when its link ends like that (docs/frame-link.md). */
+function outcomeOf(closed: number | undefined): Outcome | undefined {
+  if (closed === 4408 || closed === 4409) return 'let go';
+  if (closed === 4400) return 'handed back';
+  return closed === 404 || closed === 410 ? 'done' : undefined;
 }
 
 function read(data: Buffer): Said {

@@ -82,6 +82,7 @@ export async function openFarm(
   const limits = createLimits({}, metrics, clock);
   const door = attachFrameLink(server, { config, renderer, tokens, limits, log: silentLog });
   life.defer((reason) => door.close(reason));
-  life.defer((reason) => renderer.close(reason));
+  const end = renderer.close.bind(renderer);
+  life.defer((reason) => end(reason));
   return { renderer, bus, metrics, tokens, url, worker, first: firstWorker, close: () => life.close('test over') };
 }

@@ -141,10 +141,11 @@ export class FrameLink {
     }
   }
 
-  /** What is being drawn is not wanted any more. */
+  /** What is being drawn, if anything, is not wanted any more. */
   cancel(): void {
+    if (!this.#inbox) return;
     this.#send({ type: 'cancel', generation: this.#generation });
-    this.#inbox?.heard.clear();
+    this.#inbox.heard.clear();
     this.#inbox = undefined;
   }
 
