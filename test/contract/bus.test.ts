@@ -1,7 +1,7 @@
 import { afterAll } from 'vitest';
 import { systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
-import { MemoryBus } from '#server/bus/memory/memory-bus.ts';
+import { MemoryBus } from '#server/bus/memory-bus.ts';
 import { RedisBus } from '#server/bus/redis/redis-bus.ts';
 import { RedisServer } from '../support/redis.ts';
 import { busContract, type Medium } from './bus.contract.ts';

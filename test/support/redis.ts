@@ -36,17 +36,19 @@ export class RedisServer {
 
   /** Starts it with what it kept. */
   async again(): Promise<void> {
-    const kept = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder, '--save', '', '--appendonly', 'yes'];
+    const kept = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder, '--save', ''];
+    // `everysec` may hold back what it has acknowledged while it syncs: a kill then loses it.
+    kept.push('--appendonly', 'yes', '--appendfsync', 'always');
     const child = execa('redis-server', [...kept, ...this.#args], STDIO);
     this.#child = child;
+    const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
     const said: string[] = [];
-    for (const lines = createInterface(child.stdout); ;) {
-      const [line] = await Promise.race([once(lines, 'line') as Promise<[string]>, child.then(() => [undefined])]);
-      if (line === undefined) throw new Error(`redis-server ended:\n${said.join('\n')}`);
+    createInterface(child.stdout).on('line', (line) => {
       said.push(line);
-      if (line.includes('Ready to accept connections')) break;
-    }
-    child.stdout.resume();
+      if (line.includes('Ready to accept connections')) resolve();
+    });
+    void child.then(() => reject(new Error(`redis-server ended:\n${said.join('\n')}`)));
+    await ready;
   }
 
   /** As when its machine loses its memory limit, its power or its patience. */

@@ -64,7 +64,7 @@ export class Connection {
   }
 
   get ready(): boolean {
-    return this.#redis.status === 'ready';
+    return this.#redis.status === 'ready' && this.#life.state === 'open';
   }
 
   /** Why there is none, once it was tried. */

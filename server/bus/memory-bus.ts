@@ -2,8 +2,8 @@ import { systemClock, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import { Queue } from '#base/queue.ts';
-import { BUS_LIMITS, type Bus, type BusLimits, type Claim, type Depth, type Presence, type Standing, type Work } from '../bus.ts';
-import { Line } from './line.ts';
+import { BUS_LIMITS, type Bus, type BusLimits, type Claim, type Depth, type Presence, type Standing, type Work } from './bus.ts';
+import { Line } from './memory-line.ts';
 
 /** Notices a slow listener may be behind; what is older is left out. */
 const MAX_NOTICES = 1_000;

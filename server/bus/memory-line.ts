@@ -1,6 +1,6 @@
 import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
-import type { BusLimits, Claim, Depth, Presence, Standing, Work } from '../bus.ts';
+import type { BusLimits, Claim, Depth, Presence, Standing, Work } from './bus.ts';
 
 /** Work that may be there at once; more is refused, since whoever made it would wait for ever. */
 const MAX_WORK = 10_000;
