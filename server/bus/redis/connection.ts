@@ -127,12 +127,15 @@ export class Connection {
 
   async #connected(name: string, over: AbortSignal): Promise<void> {
     if (this.ready) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#redis.once('ready', resolve);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // Who is refused is refused again: that isn't waited for.
+    const refuse = (): void => (this.trouble === 'refused' ? reject(this.#overdue(name)) : undefined);
+    this.#redis.once('ready', resolve).on('error', refuse);
+    refuse();
     try {
       await this.#unlessOver(name, promise, over);
     } finally {
-      this.#redis.off('ready', resolve);
+      this.#redis.off('ready', resolve).off('error', refuse);
     }
   }
 
