@@ -96,7 +96,10 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     pageDir: PAGE,
     avatars: () =>
       avatars().map(({ id, name, voice }) => ({ id, name, renderer: renderer.name, ...(tts === flite ? { voice } : {}) })),
-    ready: () => (sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
+    ready: () => [
+      ...(sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
+      ...rendering.missing(),
+    ],
   });
   life.defer(() => http.close());
   const signalling = attachSignalling(http.server, { config, sessions, tokens, limits, metrics, clock, log });

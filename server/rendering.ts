@@ -5,9 +5,9 @@ import { FRAME_LINK_PATH } from '#protocol/frame-link.ts';
 import type { Tokens } from './auth/tokens.ts';
 import { avatars } from './avatars/catalogue.ts';
 import type { Bus } from './bus/bus.ts';
-import { MemoryBus } from './bus/memory-bus.ts';
 import type { Config } from './config.ts';
 import { likenessesOf } from './likenesses.ts';
+import { countWaiting, openBus } from './open-bus.ts';
 import { patternRenderer } from './render/pattern.ts';
 import { portraitRenderer } from './render/portrait.ts';
 import { remoteRenderer, type RemoteRenderer } from './render/remote/remote.ts';
@@ -21,6 +21,8 @@ export interface Rendering {
   readonly understudy: Renderer | undefined;
   /** The renderer once more, where GPU workers do its work. */
   readonly remote: RemoteRenderer | undefined;
+  /** What of it can't be reached now. */
+  missing(): readonly string[];
   close(reason: string): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function openRendering(
       renderer: own(renderer),
       understudy: undefined,
       remote: undefined,
+      missing: () => [],
       close,
     });
     if (given.renderer) return alone(given.renderer);
@@ -58,9 +61,11 @@ export async function openRendering(
     const portrait = await portraitRenderer({ avatars: avatars(), size: sizeOf(config), log, clock, metrics });
     if (config.renderer === 'portrait') return alone(portrait);
     const understudy = own(portrait);
-    const bus = own(given.bus ?? new MemoryBus(clock));
+    const bus = own(given.bus ?? (await openBus(config.remote.redisUrl, { clock, log, metrics })));
+    life.defer(countWaiting(bus, config.remote.engine, metrics));
     const remote = own(await openRemote(config, { ...around, bus, understudy }));
-    return { renderer: remote, understudy, remote, close };
+    const missing = (): string[] => (bus.reachable ? [] : ['Redis, by which GPU workers are found']);
+    return { renderer: remote, understudy, remote, missing, close };
   } catch (error) {
     await life.close('could not start');
     throw error;
