@@ -22,6 +22,7 @@ export const ERRORS = {
   internal: 500,
   provider_failed: 502,
   render_failed: 502,
+  bus_failed: 503,
   not_ready: 503,
   hls_unavailable: 503,
   storage_failed: 507,

@@ -6,6 +6,7 @@ import { createLimits } from './auth/limits.ts';
 import { Tokens } from './auth/tokens.ts';
 import { avatars as builtIns } from './avatars/catalogue.ts';
 import type { AvatarStore } from './avatars/store.ts';
+import type { Bus } from './bus/bus.ts';
 import { openCast } from './cast.ts';
 import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
@@ -13,16 +14,15 @@ import { createHttp, listen } from './http/server.ts';
 import { Sfu } from './media/sfu.ts';
 import { openSession } from './open-session.ts';
 import { createLlm, createTts } from './providers.ts';
-import { patternRenderer } from './render/pattern.ts';
-import { portraitRenderer } from './render/portrait.ts';
-import type { Renderer } from './render/renderer.ts';
+import { attachFrameLink } from './frame-link.ts';
+import { openRendering } from './rendering.ts';
 import type { History } from './sessions/history.ts';
 import { MemoryHistory } from './sessions/memory-history.ts';
 import { SessionRegistry } from './sessions/registry.ts';
 import { SqliteHistory } from './sessions/sqlite/sqlite-history.ts';
 import { attachSignalling } from './signalling/gateway.ts';
 import { watchEventLoop } from './telemetry/event-loop.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 import { Spending } from './telemetry/spending.ts';
 import { fliteTts } from './tts/flite.ts';
 
@@ -36,7 +36,7 @@ export interface App {
 const PAGE = fileURLToPath(new URL('../dist/client/', import.meta.url));
 
 /** Adapters that stand in for the configured ones. */
-export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>>;
+export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>> & { readonly bus?: Bus };
 
 /** Builds the server out of its parts; the one place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, log: Log, given: Adapters = {}): Promise<App> {
@@ -54,12 +54,15 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   const clock = systemClock;
   const metrics = createMetrics();
   life.defer(watchEventLoop(clock, log));
-  const [tokens, history, sfu, renderer] = await Promise.all([
-    Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
+  let { port } = config;
+  const opening = Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock });
+  const [tokens, history, sfu, rendering] = await Promise.all([
+    opening,
     owned(life, openHistory(config, log)),
     owned(life, Sfu.create({ ...rtcOf(config), log })),
-    owned(life, given.renderer ? Promise.resolve(given.renderer) : createRenderer(config, log, metrics)),
+    owned(life, openRendering(config, given, { tokens: opening, port: () => port, clock, log, metrics })),
   ]);
+  const { renderer, understudy, remote } = rendering;
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
   const limits = createLimits(ratesOf(config), metrics, clock);
   const flite = fliteTts({ log });
@@ -73,7 +76,10 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   // Until it is known which sessions there are, all may be.
   let registry: SessionRegistry | undefined;
   const isWanted = (avatar: string): boolean => registry?.wants(avatar) ?? true;
-  const cast = await openCast({ config, store: history.avatars, renderer, ...speakers, isWanted, clock, log, metrics }, life);
+  const cast = await openCast(
+    { config, store: history.avatars, renderer, understudy, ...speakers, isWanted, clock, log, metrics },
+    life,
+  );
   const foundation = { sfu, renderer, ...cast, ...speakers, maxViewers, prefer, clock, log, metrics };
   const sessions = (registry = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
@@ -95,13 +101,20 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     log,
     pageDir: PAGE,
     avatars: cast.avatars,
-    ready: () => (sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
+    ready: () => [
+      ...(sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
+      ...rendering.missing(),
+    ],
   });
   life.defer(() => http.close());
   const signalling = attachSignalling(http.server, { config, sessions, tokens, limits, metrics, clock, log });
   life.defer((reason) => signalling.close(reason));
+  if (remote) {
+    const links = attachFrameLink(http.server, { config, renderer: remote, tokens, limits, log });
+    life.defer((reason) => links.close(reason));
+  }
   life.defer((reason) => sessions.close(reason));
-  const port = await listen(http, config);
+  port = await listen(http, config);
   // The first visitor shall not wait for the default face's idle loop.
   cast.idleLoops.get(builtIns()[0]?.id ?? '').catch((error: unknown) => {
     if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
@@ -118,13 +131,6 @@ async function owned<T extends { close(reason: string): Promise<void> }>(life: L
 
 async function openHistory({ database }: Config, log: Log): Promise<History & { readonly avatars: AvatarStore }> {
   return database.kind === 'memory' ? new MemoryHistory() : SqliteHistory.open({ path: database.path, log });
-}
-
-function createRenderer({ renderer, pattern }: Config, log: Log, metrics: Metrics): Promise<Renderer> {
-  const clock = systemClock;
-  if (renderer === 'portrait') return portraitRenderer({ avatars: builtIns(), log, clock, metrics });
-  const { delay: delayMs, failAfter, ...faults } = pattern;
-  return Promise.resolve(patternRenderer({ ...faults, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
 }
 
 function rtcOf({ host, rtcWorkers, rtcPort, announcedAddress }: Config): Omit<Parameters<typeof Sfu.create>[0], 'log'> {

@@ -12,9 +12,12 @@ import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import { makeGreeting } from './greeting.ts';
 import { clipRenderer } from './render/clip.ts';
+import type { Renderer } from './render/renderer.ts';
 
 interface Around extends Pick<Foundation, 'renderer' | 'llm' | 'tts' | 'flite' | 'spending' | 'clock' | 'log' | 'metrics'> {
   readonly config: Pick<Config, 'dataDir' | 'maxAvatars'>;
+  /** Stands in for the renderer where it can't draw in time. */
+  readonly understudy: Renderer | undefined;
   readonly store: AvatarStore;
   readonly isWanted: (avatar: string) => boolean;
 }
@@ -25,11 +28,11 @@ export interface Cast extends Pick<Foundation, 'avatars' | 'engineOf' | 'phrases
 
 /** Everybody who can be shown, and what shows them: the server's renderer, or a clip as it is where that can't. All of it is `life`'s. */
 export async function openCast(around: Around, life: Lifetime): Promise<Cast> {
-  const { config, store, renderer, tts, flite, isWanted, clock, log, metrics } = around;
+  const { config, store, renderer, understudy, tts, flite, isWanted, clock, log, metrics } = around;
   const folder = join(config.dataDir, 'avatars');
   const home = (key: string): string | undefined => homeOf(folder, key);
   const options = { folder: join(config.dataDir, 'idle'), home, log };
-  const idleLoops = new IdleLoops({ ...options, renderer });
+  const idleLoops = new IdleLoops({ ...options, renderer, understudy });
   life.defer((reason) => idleLoops.close(reason));
   const clips = openClips(around, home, options, life);
   const engineOf = ({ shownBy }: Face): Engine => (shownBy === 'clip' ? clips : { renderer, idleLoops });

@@ -1,7 +1,9 @@
 import { asAvatarError } from '#base/errors.ts';
 import { aborted } from '#base/lifetime.ts';
+import type { VideoFrame } from '#base/media.ts';
 import type { Engine } from '#server/avatars/build.ts';
 import type { Face } from '#server/avatars/face.ts';
+import type { IdleLoops } from '#server/avatars/idle-loops.ts';
 import { isSlow, type Phrases } from '#server/avatars/phrases.ts';
 import type { Renderer } from '#server/render/renderer.ts';
 import { say } from '#server/speech/speak.ts';
@@ -16,7 +18,7 @@ interface Around extends Pick<Foundation, 'llm' | 'tts' | 'clock' | 'spending'> 
 /** Says a face's greeting to nobody, so that it is at hand when somebody comes. What is quickly drawn is drawn then, in the pose of that moment. */
 export async function makeGreeting(face: Face, around: Around, signal: AbortSignal): Promise<void> {
   const { phrases, spending, tts } = around;
-  const { renderer } = around.engineOf(face);
+  const { renderer, idleLoops } = around.engineOf(face);
   const key = greetingOf(face, tts);
   if (!key) return;
   const { recorded, ...speakers } = phrases.around(key, { tts, renderer }, () => Promise.resolve());
@@ -24,7 +26,7 @@ export async function makeGreeting(face: Face, around: Around, signal: AbortSign
   let failure: unknown;
   const { frames } = say(key.text, voices, {
     voice: key,
-    request: { avatar: face.key, idleFrame: 0 },
+    request: { avatar: face.key, idleFrame: 0, idleBefore: (_inMs, count) => lastOf(idleLoops, face, count) },
     signal,
     mark: () => undefined,
     renderFailed: (error) => (failure = error),
@@ -34,6 +36,17 @@ export async function makeGreeting(face: Face, around: Around, signal: AbortSign
   await Promise.race([recorded, aborted(signal)]);
   signal.throwIfAborted();
   if (failure !== undefined) throw asAvatarError(failure);
+}
+
+/** The last pictures of the idle loop, which come before its first. */
+async function lastOf(idleLoops: IdleLoops, { key }: Face, count: number): Promise<VideoFrame[]> {
+  const loop = await idleLoops.get(key);
+  const pictures: VideoFrame[] = [];
+  for await (const picture of loop.pictures(loop.frames - (count % loop.frames))) {
+    pictures.push(picture);
+    if (pictures.length === count) break;
+  }
+  return pictures;
 }
 
 /** Hears everything and draws nothing. */

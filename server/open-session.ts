@@ -39,7 +39,7 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
       clock,
     });
     life.defer((reason) => hls.close(reason));
-    const talk = await talkOf({ ...foundation, renderer }, { avatar, request, stage, loop: idle.frames, log });
+    const talk = await talkOf({ ...foundation, renderer }, { avatar, request, sessionId: id, stage, loop: idle.frames, log });
     return { avatar, stage, viewers: broadcast, whep: broadcast, hls, talk, close: (reason) => life.close(reason) };
   } catch (error) {
     await life.close('could not be opened');

@@ -6,6 +6,7 @@ import type { CreateSession } from '#protocol/http.ts';
 import type { Face } from '#server/avatars/face.ts';
 import type { PhraseKey, Pose } from '#server/avatars/phrases.ts';
 import type { Stage } from '#server/media/stage.ts';
+import type { RenderRequest } from '#server/render/renderer.ts';
 import type { Talk, Utterance } from '#server/sessions/ports.ts';
 import { say, speak, type SpeakOptions, type Spoken } from '#server/speech/speak.ts';
 import type { Tts } from '#server/tts/tts.ts';
@@ -18,6 +19,7 @@ const USUAL_START_MS = 150;
 export interface TalkOptions {
   readonly avatar: Face;
   readonly request: Pick<CreateSession, 'voice' | 'language'>;
+  readonly sessionId: string;
   readonly stage: Stage;
   /** Frames of the idle loop. */
   readonly loop: number;
@@ -25,11 +27,14 @@ export interface TalkOptions {
 }
 
 /** Binds the walk to a session's avatar, renderer and stage. */
-export async function talkOf(foundation: Foundation, { avatar, request, stage, loop, log }: TalkOptions): Promise<Talk> {
+export async function talkOf(
+  foundation: Foundation,
+  { avatar, request, sessionId, stage, loop, log }: TalkOptions,
+): Promise<Talk> {
   const { metrics, renderer, tts, flite, spending, phrases, clock } = foundation;
   const options = ({ id, traceId, language, voice, signal, mark, spent }: Utterance): SpeakOptions => ({
     voice: { voice: voice ?? voiceOf(avatar, tts), language },
-    request: requestOf(avatar.key, stage),
+    request: requestOf(avatar.key, stage, { sessionId, utteranceId: id, traceId }),
     signal,
     mark,
     spend: (usage) => spending.add(usage, spent),
@@ -98,10 +103,12 @@ function partOf({ code, details }: AvatarError): 'llm' | 'tts' | undefined {
 const languageOf = ({ name }: Tts, { language }: Utterance): string => (name === 'flite' ? 'en' : language);
 
 /** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
-function requestOf(avatar: string, stage: Stage): SpeakOptions['request'] {
+function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderRequest['speech']>): RenderRequest {
   let idleFrame: number | undefined;
   return {
     avatar,
+    speech,
+    idleBefore: (inMs, count) => stage.idleBefore(inMs, count),
     get idleFrame() {
       idleFrame ??= stage.idleFrameIn(USUAL_START_MS);
       return idleFrame;

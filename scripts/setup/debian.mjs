@@ -15,6 +15,7 @@ export const FOR_TESTS = [
   { name: 'chromium', command: 'chromium' },
   { name: 'fonts-dejavu-core', file: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' },
   { name: 'pocketsphinx-en-us', file: '/usr/share/pocketsphinx/model/en-us/en-us/mdef' },
+  { name: 'redis-server', command: 'redis-server' },
 ];
 
 /** @type {DebianPackage[]} */

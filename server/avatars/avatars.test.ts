@@ -23,7 +23,7 @@ describe('an avatar', () => {
     const { release, ...face } = avatars.take(id);
     expect(face).toMatchObject({ id, name: 'Ada', prompt: 'A calm person.', voice: 'v1', language: 'de', shownBy: 'renderer' });
     expect(await likenessOf(place.folder, face.key)).toMatchObject({ id: face.key, prompt: 'A calm person.', mime: 'image/png' });
-    expect(await readdir(face.folder ?? '')).toEqual(['prompt.txt', 'reference.png', 'remote-64x64.idle']);
+    expect(await readdir(face.folder ?? '')).toEqual(['prompt.txt', 'reference.png', expect.stringMatching(/^remote-.*idle$/)]);
     expect(avatars.list().map((one) => [one.id, one.state])).toContainEqual([id, 'ready']);
     release();
   });
@@ -162,6 +162,6 @@ describe('trouble', () => {
     const other = greyRenderer('remote-2');
     const after = await place.open({ renderer: other });
     await until(after, id, 'ready');
-    expect(await readdir(after.take(id).folder ?? '')).toContain('remote-2-64x64.idle');
+    expect(await readdir(after.take(id).folder ?? '')).toContainEqual(expect.stringMatching(/^remote-2-.*idle$/));
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
-import { RENDERER_RATE, type AvFrame, type VideoFrame } from '#base/media.ts';
+import { RENDERER_RATE, type AvFrame } from '#base/media.ts';
 import type { Renderer } from '#server/render/renderer.ts';
 import { say } from '#server/speech/speak.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
@@ -98,7 +98,7 @@ async function once(cache: Phrases, { tts, renderer, key = keyOf(), pose = async
   const { recorded, ...voices } = cache.around(key, { tts, renderer }, pose);
   const spoken = say(
     key.text,
-    { llm: { name: 'none', complete: () => [] as never }, clock: systemClock, ...voices } as Parameters<typeof say>[1],
+    { llm: { name: 'none', complete: () => [] as never }, clock: systemClock, ...voices },
     {
       voice: { language: 'en' },
       request: { avatar: key.face.key, idleFrame: 7 },

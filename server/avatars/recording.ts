@@ -49,8 +49,8 @@ export class Recording {
     return {
       ...aside(renderer),
       expectedRtf: renderer.expectedRtf,
-      render: (windows, request, signal) =>
-        this.#look(renderer.render(this.#count(windows, request), request, signal), { width, height }, signal),
+      render: (windows, request, signal, watch) =>
+        this.#look(renderer.render(this.#count(windows, request), request, signal, watch), { width, height }, signal),
     };
   }
 
