@@ -6,7 +6,7 @@ import { silentLog } from '#base/log.ts';
 import { FPS, i420Bytes, type VideoFrame } from '#base/media.ts';
 import type { Renderer } from '#server/render/renderer.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
-import { clip, picture } from '#test/support/avatar-files.ts';
+import { clip, picture } from './uploads.fixture.ts';
 import { Avatars, type Upload } from './avatars.ts';
 import type { Face } from './face.ts';
 import { IdleLoops } from './idle-loops.ts';

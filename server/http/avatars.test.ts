@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { readdir, readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { AvatarFields } from '#protocol/http.ts';
-import { formOf } from '#test/support/avatar-files.ts';
+import { formOf } from '#server/avatars/uploads.fixture.ts';
 import { silentHttp, type SilentHttp } from './http.fixture.ts';
 
 const PIXELS = new Uint8Array(300_000).fill(7);

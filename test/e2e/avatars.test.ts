@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { AvatarDetails, AvatarInfo, CreatedSession, SessionInfo, Transcript } from '#protocol/http.ts';
-import { clip, formOf, picture } from '#test/support/avatar-files.ts';
+import { clip, formOf, picture } from '#server/avatars/uploads.fixture.ts';
 import { children } from '#test/support/processes.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 import { mountSmallDisk, type SmallDisk } from '#test/support/small-disk.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { i420Bytes } from '#base/media.ts';
 import { children } from '#test/support/processes.ts';
-import { clip, picture, pixelBomb } from '#test/support/avatar-files.ts';
+import { clip, picture, pixelBomb } from '../uploads.fixture.ts';
 import type { FileType } from '../kinds.ts';
 import { clipLength, clipPictures, develop } from './darkroom.ts';
 
