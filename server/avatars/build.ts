@@ -4,11 +4,12 @@ import { AvatarError } from '#base/errors.ts';
 import { aborted } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { Renderer } from '#server/render/renderer.ts';
-import { develop } from './darkroom/darkroom.ts';
+import { develop, REFERENCE } from './darkroom/darkroom.ts';
 import { cannotShow, type Progress } from './entry.ts';
 import type { Face } from './face.ts';
 import type { IdleLoops } from './idle-loops.ts';
 import { keepPrompt, USUAL_PROMPT } from './likeness.ts';
+import { hasOneFace } from './faces/faces.ts';
 import { FILE_TYPES, HEAD, shownBy, typeOf, TYPE_NAMES, type FileType } from './kinds.ts';
 
 /** The upload as it came, until it has been read. */
@@ -43,13 +44,13 @@ export async function build(
   { renderer, engineOf, greet, log }: BuildOptions,
   signal: AbortSignal,
   tell: (at: Progress) => void,
-): Promise<void> {
+): Promise<{ readonly faceless?: boolean }> {
   const at = (step: Progress['step'], share: number): void => {
     const [from, to] = SHARES[step];
     tell({ step, progress: from + share * (to - from) });
   };
   at('reading', 0);
-  await read(face, signal);
+  const seen = await read(face, signal);
   if (shownBy(face.kind, renderer) === 'none')
     throw new AvatarError('bad_request', cannotShow(face.kind), { details: { failedBy: renderer } });
   at('idle', 0);
@@ -57,7 +58,7 @@ export async function build(
   // A renderer that hangs doesn't hear that it isn't wanted any more.
   await Promise.race([engineOf(face).idleLoops.get(face.key, { signal, drawn }), aborted(signal)]);
   signal.throwIfAborted();
-  if (face.greeting === undefined) return;
+  if (face.greeting === undefined) return seen;
   at('greeting', 0);
   try {
     await greet(face, signal);
@@ -66,6 +67,7 @@ export async function build(
     if (signal.aborted || (error instanceof AvatarError && error.code === 'bad_request')) throw error;
     log.warn({ err: error, avatar: face.id }, 'a greeting could not be made ahead');
   }
+  return seen;
 }
 
 /** The type of an upload; throws `unsupported_media_type` when it isn't of the kind that it was sent as. */
@@ -83,21 +85,23 @@ export async function checkType(path: string, kind: 'image' | 'clip'): Promise<F
 async function read(
   { folder, prompt }: { readonly folder: string; readonly prompt: string | undefined },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ readonly faceless?: boolean }> {
   const path = join(folder, UPLOAD);
   const isThere = await access(path).then(
     () => true,
     () => false,
   );
   if (!isThere) {
-    if ((await readdir(folder).catch(() => [])).length > 0) return;
+    if ((await readdir(folder).catch(() => [])).length > 0) return {};
     throw new AvatarError('bad_request', 'Its files are gone from the disk; send it again.');
   }
   const type = typeOf(await headOf(path));
   if (type === undefined) throw new AvatarError('bad_request', 'The upload on the disk is damaged; send it again.');
   await develop(path, type, folder, signal);
+  const faceless = !(await hasOneFace(join(folder, REFERENCE), signal));
   await keepPrompt(folder, prompt ?? USUAL_PROMPT);
   await rm(path);
+  return { faceless };
 }
 
 async function headOf(path: string): Promise<Uint8Array> {

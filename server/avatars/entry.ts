@@ -34,6 +34,8 @@ export function wanted({ kept, serves }: Entry): Version | undefined {
 export const CLIP_NOTICE =
   'No engine here can make this face speak, so its clip is shown as it is while the voice is heard. RENDERER=remote would draw it.';
 
+const FACELESS_NOTICE = 'No face was recognised in its picture; that is fine for a drawing or an animal.';
+
 export const cannotShow = (kind: string): string =>
   `The renderer of this server (portrait) moves drawings, it can't make ${kind === 'image' ? 'a photograph' : 'this'} speak: set RENDERER=remote, or make the avatar from an idle clip, which is shown as it is.`;
 
@@ -103,10 +105,15 @@ export function detailsOf(entry: Entry, renderer: string): AvatarDetails {
     ...(greeting === undefined ? {} : { greeting }),
     createdAt: kept.createdAt,
     engines: [...ENGINES[kind]],
-    ...(shownBy(kind, renderer) === 'clip' ? { notice: CLIP_NOTICE } : {}),
+    ...noticeOf(shownVersion(entry), renderer),
     ...(serves ? {} : making.about),
     ...(serves && kept.next ? { replacement: { state: making.state, ...making.about } } : {}),
   };
+}
+
+function noticeOf({ kind, faceless = false }: Version, renderer: string): { notice?: string } {
+  const notices = [...(shownBy(kind, renderer) === 'clip' ? [CLIP_NOTICE] : []), ...(faceless ? [FACELESS_NOTICE] : [])];
+  return notices.length === 0 ? {} : { notice: notices.join(' ') };
 }
 
 /** What clients see of it while two versions are there: the one that serves. */

@@ -8,6 +8,8 @@ export const Version = AvatarFields.extend({
   kind: AvatarKind.exclude(['drawn']),
   /** Times its making was begun. One that ends the server each time is given up. */
   tries: z.number().int(),
+  /** No face was known in its picture. */
+  faceless: z.boolean().optional(),
   /** Why it can't be made. */
   failure: z.string().optional(),
   /** The renderer that can't show it, where that is why: another one may. */

@@ -78,8 +78,13 @@ export class Workshop {
         throw new AvatarError('bad_request', `Its making was begun ${MAX_TRIES} times and has never come to an end.`);
       await shelf.update(entry, begun, abort.signal);
       const face = faceOf(id, version, folder, renderer);
-      await build({ ...face, folder: join(folder, id, version.version) }, this.#options, abort.signal, (at) => (making.at = at));
-      await shelf.serve(entry, begun, abort.signal);
+      const seen = await build(
+        { ...face, folder: join(folder, id, version.version) },
+        this.#options,
+        abort.signal,
+        (at) => (making.at = at),
+      );
+      await shelf.serve(entry, { ...begun, ...seen }, abort.signal);
       outcome = 'ready';
     } catch (error) {
       outcome = abort.signal.aborted ? 'dropped' : await this.#failed(entry, begun, error, abort.signal);
