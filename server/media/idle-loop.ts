@@ -46,8 +46,7 @@ export class IdleLoop {
     this.size = size;
     this.frames = stored.length;
     this.#stored = stored;
-    this.motion =
-      stored.reduce((sum, _, frame) => sum + this.step(frame), 0) / stored.length;
+    this.motion = stored.reduce((sum, _, frame) => sum + this.step(frame), 0) / stored.length;
   }
 
   /** `difference` of a frame to the one before it. */
