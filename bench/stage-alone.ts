@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { closeSync, openSync, readSync, readFileSync } from 'node:fs';
 import { systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { TICKS_PER_FRAME, i420Bytes, type AvFrame } from '#base/media.ts';
@@ -12,15 +12,17 @@ import { Stage } from '#server/media/stage.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 
 /**
- * A stage in a process of its own that speaks what two files hold, so that its CPU can be told from everything else: `node stage-alone.ts
- * PICTURES SOUND WIDTH HEIGHT FRAMES [hls]`. Says `speaking` when the first picture is on air, and at the end how many pictures were encoded.
+ * A stage in a process of its own that speaks what two files hold, again and again, so that its CPU can be told from everything else:
+ * `node stage-alone.ts PICTURES SOUND WIDTH HEIGHT FRAMES [hls]`. Says `speaking` when the first picture is on air, and at the end how many pictures were encoded.
  */
 const [pictures = '', sound = '', width = '', height = '', count = '', hls] = process.argv.slice(2);
 const size = { width: Number(width), height: Number(height) };
 const frames = Number(count);
 const clock = systemClock;
 
-const files = { pictures: await open(pictures), sound: await open(sound) };
+const file = openSync(pictures, 'r');
+const voice = new Int16Array(new Uint8Array(readFileSync(sound)).buffer);
+const recorded = Math.floor(voice.length / TICKS_PER_FRAME);
 const metrics = createMetrics();
 const sfu = await Sfu.create({ workers: 1, listenIp: '127.0.0.1', rtcPort: 0, log: silentLog });
 const router = await sfu.createRouter();
@@ -60,35 +62,35 @@ await rendition?.close('bench over');
 await stage.close('bench over');
 await sfu.close('bench over');
 await loop.close();
-await files.pictures.close();
-await files.sound.close();
+closeSync(file);
 
 async function* speech(): AsyncGenerator<AvFrame> {
   const clause = { index: 0, text: 'What the files hold.' };
   for (let frame = 0; frame < frames; frame += 1) {
-    const data = await piece(files.pictures, frame, i420Bytes(size));
-    const pcm = await piece(files.sound, frame, TICKS_PER_FRAME * 2);
-    yield {
+    const from = frame % recorded;
+    const data = picture(from);
+    yield await Promise.resolve({
       frame,
       // As the portrait renderer gives its pictures out.
       picture: { ...size, data, free: () => void data.buffer.transfer(0) },
-      sound: new Int16Array(pcm.buffer),
+      sound: voice.subarray(from * TICKS_PER_FRAME, (from + 1) * TICKS_PER_FRAME),
       clause,
       startOfClause: frame === 0,
       endOfClause: frame === frames - 1,
-    };
+    });
   }
 }
 
-async function piece(file: Awaited<ReturnType<typeof open>>, index: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const data = new Uint8Array(bytes);
-  await file.read(data, 0, bytes, index * bytes);
+/** Read as ffmpeg reads its own, by the thread that needs it. */
+function picture(frame: number): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(i420Bytes(size));
+  readSync(file, data, 0, data.length, frame * data.length);
   return data;
 }
 
 async function* still(): AsyncGenerator<{ width: number; height: number; data: Uint8Array }> {
-  const data = await piece(files.pictures, 0, i420Bytes(size));
-  for (let frame = 0; frame < 25; frame += 1) yield { ...size, data };
+  const data = picture(0);
+  for (let frame = 0; frame < 25; frame += 1) yield await Promise.resolve({ ...size, data });
 }
 
 /** One viewer's worth of forwarding, to a port where nobody listens: what it costs is the worker's. */

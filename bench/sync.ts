@@ -7,8 +7,9 @@ import { virtualHours } from '#test/support/virtual-day.ts';
 import { percentile, round, type BenchOptions, type BenchResult } from './bench.ts';
 
 /** One utterance of the test card, s; the lead may move in the silence after it. */
-const SPEECH = 6;
-const PAUSE_MS = 1_500;
+const SPEECH = 3;
+/** At least; a little more each time, so that utterances begin at all distances from the screen's refreshes. */
+const PAUSE_MS = 1_000;
 /** How far from right the lead is put before the viewer comes, ms. */
 const WRONG_BY = -40;
 /** Until the loop has closed: two reports, and the time a jitter buffer takes to follow. */
@@ -31,7 +32,7 @@ export async function run({ minutes = '1' }: BenchOptions = {}): Promise<BenchRe
     const speak = async (untilMs: number): Promise<void> => {
       while (Date.now() - openedAt < untilMs) {
         await server.call('POST', `/v1/sessions/${session.id}/prompts`, { text: 'Beep.', mode: 'say' }, session.token);
-        await page.waitForTimeout(SPEECH * 1_000 + PAUSE_MS);
+        await page.waitForTimeout(SPEECH * 1_000 + PAUSE_MS + ((met.length * 77) % 400));
         const { offsetMs: reported } = (await info(server, session)).sync;
         met.push(...(await meetings(page)).map((one) => ({ ...one, reported })));
       }

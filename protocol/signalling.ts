@@ -99,14 +99,14 @@ const SyncReport = z.strictObject({
     .number()
     .min(-1_000)
     .max(1_000)
-    .describe('the sound of an instant is heard so much after its picture is seen, output latency included; negative: before'),
+    .describe('the packet of an instant is heard so much after the picture of the same timestamp is seen, output latency included; negative: before'),
   samples: z.number().int().min(1).max(1_000).describe('pictures it was measured over'),
 });
 
-/** The first picture of an utterance is on this viewer's screen. */
+/** The first picture of an utterance is painted at this viewer. */
 const PaintedReport = z.strictObject({
   utteranceId: z.string().max(64),
-  agoMs: z.number().min(-100).max(10_000).describe('how long it has been on the screen when this arrives'),
+  agoMs: z.number().min(-100).max(10_000).describe('how long ago it was painted when this arrives'),
 });
 export type PaintedReport = z.infer<typeof PaintedReport>;
 

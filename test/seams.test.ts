@@ -5,7 +5,7 @@ import type { VideoFrame } from '#base/media.ts';
 import { avatars, findAvatar } from '#server/avatars/catalogue.ts';
 import { IdleFace } from '#server/media/idle-face.ts';
 import { IdleLoop } from '#server/media/idle-loop.ts';
-import { Seam } from '#server/media/seam.ts';
+import { FADE, Seam } from '#server/media/seam.ts';
 import { portraitRenderer } from '#server/render/portrait.ts';
 import type { Renderer } from '#server/render/renderer.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
@@ -30,7 +30,7 @@ afterAll(async () => {
 /** Idle, speech from frame `start` on, idle again; the errors of both seams. Each picture is shown: no clock runs. */
 async function switchedAt(start: number, spoken: readonly VideoFrame[]): Promise<number[]> {
   const metrics = createMetrics();
-  const seam = new Seam(new IdleFace(loop), metrics);
+  const seam = new Seam(new IdleFace(loop), metrics, FADE);
   seam.turn(start, 'speech', undefined);
   for (const [at, picture] of spoken.entries()) await seam.compose(start + at, picture);
   const end = start + spoken.length;

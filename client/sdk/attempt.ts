@@ -35,10 +35,10 @@ export class Attempt {
   }
 
   /** Follows what comes over WebRTC to the eye and the ear; tells `seen` of each picture. */
-  watch(video: HTMLVideoElement, seen: (rtpTimestamp: number, shownMs: number) => void): void {
-    watchPictures(video, this.owned, (rtpTimestamp, shownMs) => {
+  watch(video: HTMLVideoElement, seen: (rtpTimestamp: number, paintedMs: number) => void): void {
+    watchPictures(video, this.owned, (rtpTimestamp, paintedMs, shownMs) => {
       this.#meter.picture(rtpTimestamp, shownMs);
-      seen(rtpTimestamp, shownMs);
+      seen(rtpTimestamp, paintedMs);
     });
     this.owned.every(LISTEN_EVERY, () => {
       const sound = this.webrtc?.sounding;
@@ -56,7 +56,7 @@ export class Attempt {
     if (!before) return undefined;
     const stats: Stats = { ...compare(before, this.#reading), held_ms: Math.round(this.webrtc.heldMs) };
     const sync = stats['output_ms'] === undefined ? undefined : this.#meter.take(stats['output_ms']);
-    return sync ? { stats: { ...stats, av_offset_ms: sync.offsetMs }, sync } : { stats };
+    return sync ? { stats, sync } : { stats };
   }
 
   close(): void {

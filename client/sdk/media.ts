@@ -27,7 +27,7 @@ export type MediaEvents = {
   change: [];
   error: [ClientError];
   /** A picture that came over WebRTC is on the screen: its RTP timestamp, and when, ms of `performance.now()`. */
-  picture: [rtpTimestamp: number, shownMs: number];
+  picture: [rtpTimestamp: number, paintedMs: number];
   /** The transport that `join` gave is of no more use. */
   unneeded: [];
   /** Another `join` is needed, on whatever connection there is. */
@@ -247,7 +247,7 @@ export class Media extends Emitter<MediaEvents> {
     if (this.#video.srcObject !== this.#stream) this.#video.srcObject = this.#stream;
     this.#replaceShown(attempt);
     onPicture(this.#video, attempt.owned, () => this.#seen(attempt));
-    attempt.watch(this.#video, (rtpTimestamp, shownMs) => this.emit('picture', rtpTimestamp, shownMs));
+    attempt.watch(this.#video, (rtpTimestamp, paintedMs) => this.emit('picture', rtpTimestamp, paintedMs));
   }
 
   #replaceShown(attempt: Attempt): void {

@@ -9,13 +9,13 @@ const NEAR = 25 * TICKS_PER_FRAME;
 
 interface Shown {
   readonly rtpTimestamp: number;
-  readonly shownMs: number;
+  readonly paintedMs: number;
 }
 
 export interface FirstPicture {
   readonly utteranceId: string;
   /** ms of this page's monotonic clock. */
-  readonly shownMs: number;
+  readonly paintedMs: number;
 }
 
 /** Notices when the first picture of an utterance is on the screen. */
@@ -35,18 +35,18 @@ export class Painted {
   }
 
   /** A picture is on the screen. */
-  shown(rtpTimestamp: number, shownMs: number): FirstPicture | undefined {
-    this.#latest = [...this.#latest, { rtpTimestamp, shownMs }].slice(-REMEMBERED);
-    return this.#match({ rtpTimestamp, shownMs });
+  shown(rtpTimestamp: number, paintedMs: number): FirstPicture | undefined {
+    this.#latest = [...this.#latest, { rtpTimestamp, paintedMs }].slice(-REMEMBERED);
+    return this.#match({ rtpTimestamp, paintedMs });
   }
 
-  #match({ rtpTimestamp, shownMs }: Shown): FirstPicture | undefined {
+  #match({ rtpTimestamp, paintedMs }: Shown): FirstPicture | undefined {
     if (!this.#expected) return undefined;
     const { start, utteranceId } = this.#expected;
     // Both wrap at 32 bits; so does their difference, around zero.
     const since = (rtpTimestamp - start * TICKS_PER_FRAME) | 0;
     if (since < 0) return undefined;
     this.#expected = undefined;
-    return since < NEAR ? { utteranceId, shownMs } : undefined;
+    return since < NEAR ? { utteranceId, paintedMs } : undefined;
   }
 }

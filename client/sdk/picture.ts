@@ -1,16 +1,19 @@
 import type { Owned } from './owned.ts';
 
-/** Calls `seen` for each picture of a WebRTC stream that `video` shows, where the browser tells which it is and when (ms of `performance.now()`) it is on the screen. */
+/**
+ * Calls `seen` for each picture of a WebRTC stream that `video` shows, where the browser tells which it is: when it was painted, and when the
+ * screen is expected to show that, at its next refresh or the one after (ms of `performance.now()`).
+ */
 export function watchPictures(
   video: HTMLVideoElement,
   owned: Owned,
-  seen: (rtpTimestamp: number, shownMs: number) => void,
+  seen: (rtpTimestamp: number, paintedMs: number, shownMs: number) => void,
 ): void {
   if (!('requestVideoFrameCallback' in video)) return;
-  const next: VideoFrameRequestCallback = (_now, { rtpTimestamp, expectedDisplayTime }) => {
+  const next: VideoFrameRequestCallback = (now, { rtpTimestamp, expectedDisplayTime }) => {
     if (owned.state === 'closed') return;
     handle = video.requestVideoFrameCallback(next);
-    if (rtpTimestamp !== undefined) seen(rtpTimestamp, expectedDisplayTime);
+    if (rtpTimestamp !== undefined) seen(rtpTimestamp, now, expectedDisplayTime);
   };
   let handle = video.requestVideoFrameCallback(next);
   owned.defer(() => video.cancelVideoFrameCallback(handle));

@@ -104,7 +104,7 @@ export class Presence extends Emitter<PresenceEvents> {
     // A join without media ends what the server keeps for one that had it; where that fails the server gives it up by itself.
     media.on('unneeded', () => void signalling.request('join', { receive: false }).catch(() => undefined));
     media.on('rejoin', () => signalling.isConnected && this.#join());
-    media.on('picture', (rtpTimestamp, shownMs) => reports.painted(this.#painted.shown(rtpTimestamp, shownMs)));
+    media.on('picture', (rtpTimestamp, paintedMs) => reports.painted(this.#painted.shown(rtpTimestamp, paintedMs)));
     this.#owned.every(STATS_EVERY, () => void this.#measure().catch(() => undefined));
   }
 

@@ -32,9 +32,9 @@ export class Reports {
   /** How long ago it was is told as of its arrival: half the way there and back is added. */
   painted(first: FirstPicture | undefined): void {
     if (!first) return;
-    const { utteranceId, shownMs } = first;
+    const { utteranceId, paintedMs } = first;
     const way = Number.isFinite(this.#roundTrip) ? this.#roundTrip / 2 : 0;
-    this.#send({ stats: {}, painted: { utteranceId, agoMs: performance.now() - shownMs + way } });
+    this.#send({ stats: {}, painted: { utteranceId, agoMs: performance.now() - paintedMs + way } });
   }
 
   #send(report: RequestInput<'client_stats'>): void {

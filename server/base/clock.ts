@@ -15,11 +15,11 @@ export const systemClock: Clock = {
     let timer: NodeJS.Timeout;
     const arm = (): void => {
       const left = at - performance.now();
-      // setTimeout may fire up to 1 ms early; firing early would release a frame before its instant.
+      // setTimeout may fire up to 1 ms early; firing early would release a frame before its instant. It cuts fractions off, which would make it early each time.
       if (left <= 0) fire();
-      else timer = setTimeout(arm, Math.min(left, 2 ** 30));
+      else timer = setTimeout(arm, Math.min(Math.ceil(left), 2 ** 30));
     };
-    timer = setTimeout(arm, Math.max(0, Math.min(at - performance.now(), 2 ** 30)));
+    timer = setTimeout(arm, Math.max(0, Math.min(Math.ceil(at - performance.now()), 2 ** 30)));
     return () => clearTimeout(timer);
   },
 };

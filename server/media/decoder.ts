@@ -40,7 +40,14 @@ export class VideoDecoder {
 
   /** One access unit as Annex B → its picture, in a buffer of its own; undefined when it holds none. Rejects on damaged data. */
   decode(accessUnit: Uint8Array): Promise<VideoFrame | undefined> {
-    return this.#turns.run(() => this.#decode(accessUnit));
+    return this.#turns.run(async () => ((await this.#decode(accessUnit)) ? this.#take() : undefined));
+  }
+
+  /** Decodes a picture that only others need, and which nobody wants to see. */
+  skip(accessUnit: Uint8Array): Promise<void> {
+    return this.#turns.run(async () => {
+      if (await this.#decode(accessUnit)) this.#frame.unref();
+    });
   }
 
   /** Waits for the decodes under way, then frees everything. */
@@ -48,7 +55,8 @@ export class VideoDecoder {
     return this.#turns.run(() => this.#lifetime.close('closed'));
   }
 
-  async #decode(accessUnit: Uint8Array): Promise<VideoFrame | undefined> {
+  /** True when the frame now holds a picture. */
+  async #decode(accessUnit: Uint8Array): Promise<boolean> {
     if (this.#lifetime.state !== 'open') throw new AvatarError('internal', 'The video decoder is closed.');
     this.#packet.data = Buffer.from(accessUnit.buffer, accessUnit.byteOffset, accessUnit.byteLength);
     try {
@@ -58,16 +66,16 @@ export class VideoDecoder {
     }
     // Decoded by sendPacket already; see the encoder.
     const received = this.#context.receiveFrameSync(this.#frame);
-    if (received === AVERROR_EAGAIN) return undefined;
+    if (received === AVERROR_EAGAIN) return false;
     check(received, 'hand over a decoded picture');
-    return this.#take();
+    return true;
   }
 
   #take(): VideoFrame {
     try {
       const { width, height, format } = this.#frame;
       if (format !== AV_PIX_FMT_YUV420P) throw new AvatarError('internal', 'A decoded picture is not I420.');
-      const picture = { width, height, data: new Uint8Array(this.#frame.toBuffer()) };
+      const picture = { width, height, data: this.#frame.toBuffer() };
       checkPicture(picture, this.#size);
       return picture;
     } finally {

@@ -168,6 +168,7 @@ class Cursor {
     if (kept) return kept;
     const idr = frame - (frame % FPS);
     if (this.#next < idr || this.#next > frame) this.#next = idr;
+    while (this.#next <= frame - KEPT) await this.#decoder.skip(this.#packet(this.#next++));
     for (;;) {
       const picture = await this.#step();
       if (this.#next > frame) return picture;

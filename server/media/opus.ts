@@ -1,40 +1,40 @@
-import prism from 'prism-media';
+import { Codec, CodecContext, Frame, Packet, Rational } from 'node-av/lib';
+import {
+  AV_CHANNEL_ORDER_NATIVE,
+  AV_OPT_SEARCH_CHILDREN,
+  AV_OPT_TYPE_STRING,
+  AV_SAMPLE_FMT_S16,
+  FF_ENCODER_LIBOPUS,
+} from 'node-av/constants';
 import { AvatarError } from '#base/errors.ts';
 import { EAR_RATE, TICKS_PER_OPUS_FRAME } from '#base/media.ts';
+import { check } from './ffmpeg.ts';
 
-const BYTES = TICKS_PER_OPUS_FRAME * 2;
-/** Sizes in opusscript: samples it takes at most (60 ms), bytes it returns at most. */
-const MAX_SAMPLES = 2_880;
-const MAX_PACKET = 1276 * 3;
 /**
  * bit/s. Below about 50,000 libopus takes its speech modes, which cost three times the CPU, cut off what is above 12 kHz, and spend 23 bytes and
  * more on a frame of silence; above, it takes CELT, where silence is 3 bytes.
  */
 const VOICE_BITRATE = 64_000;
-
-/** What opusscript has inside: addresses in the memory that all its instances share, and views on that memory. */
-interface Codec {
-  readonly inPCMPointer: number;
-  readonly outOpusPointer: number;
-  inPCM: Uint16Array;
-  outOpus: Uint8Array;
-  readonly outPCM: Uint16Array;
-  encode(samples: Uint8Array, frameSize: number): Uint8Array;
-}
+const MONO = { order: AV_CHANNEL_ORDER_NATIVE, nbChannels: 1, mask: 4n };
 
 /** Opus for one voice (RFC 6716): 20 ms mono frames at 48 kHz. */
 export class OpusEncoder {
-  readonly #stream: prism.opus.Encoder;
+  readonly #context: CodecContext;
+  readonly #frame: Frame;
+  readonly #packet: Packet;
+  #ticks = 0;
+  #open = true;
 
-  private constructor(stream: prism.opus.Encoder) {
-    this.#stream = stream;
+  private constructor(context: CodecContext) {
+    this.#context = context;
+    this.#frame = newFrame();
+    this.#packet = new Packet();
+    this.#packet.alloc();
   }
 
   /** `bitrate` in bit/s, 16,000–128,000. */
   static create(options: { readonly bitrate?: number } = {}): OpusEncoder {
-    const stream = openStream();
-    stream.setBitrate(options.bitrate ?? VOICE_BITRATE);
-    return new OpusEncoder(stream);
+    return new OpusEncoder(openContext(options.bitrate ?? VOICE_BITRATE));
   }
 
   /** 960 samples → one Opus packet. */
@@ -45,16 +45,30 @@ export class OpusEncoder {
         `An Opus frame has ${String(TICKS_PER_OPUS_FRAME)} samples, got ${String(samples.length)}.`,
       );
     }
-    const codec = this.#stream.encoder as Codec | null;
-    if (!codec) throw new AvatarError('internal', 'The Opus encoder is closed.');
-    lendMemory(codec);
-    const packet = codec.encode(new Uint8Array(samples.buffer, samples.byteOffset, BYTES), TICKS_PER_OPUS_FRAME);
-    return new Uint8Array(packet);
+    if (!this.#open) throw new AvatarError('internal', 'The Opus encoder is closed.');
+    this.#fill(samples);
+    // A tenth of a millisecond: another thread would take longer to be asked.
+    check(this.#context.sendFrameSync(this.#frame), 'encode sound');
+    check(this.#context.receivePacketSync(this.#packet), 'hand over encoded sound');
+    const packet = new Uint8Array(this.#packet.data ?? []);
+    this.#packet.unref();
+    return packet;
   }
 
   /** Frees the encoder's memory. Idempotent. */
   close(): void {
-    this.#stream.destroy();
+    if (!this.#open) return;
+    this.#open = false;
+    this.#packet.free();
+    this.#frame.free();
+    this.#context.freeContext();
+  }
+
+  #fill(samples: Int16Array): void {
+    check(this.#frame.makeWritable(), 'reuse its frame of sound');
+    check(this.#frame.fromBuffer(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)), 'copy sound');
+    this.#frame.pts = BigInt(this.#ticks);
+    this.#ticks += TICKS_PER_OPUS_FRAME;
   }
 }
 
@@ -75,31 +89,35 @@ function encodeSilence(): Uint8Array {
   }
 }
 
-function openStream(): prism.opus.Encoder {
-  // prism-media passes `application` on, its types don't know it.
-  const options = { rate: EAR_RATE, channels: 1, frameSize: TICKS_PER_OPUS_FRAME, application: 'AUDIO' };
-  return new prism.opus.Encoder(options);
-}
-
-/**
- * Points an opusscript instance at its own memory. Its constructor takes a byte address for an index into 16-bit words, so that the samples
- * would land at twice the address, inside another instance's state (from about fifty on: outside the memory); and when the
- * shared memory grows, the views of all older instances go dead.
- */
-function lendMemory(codec: Codec): void {
-  const live = codec.outOpus.byteLength > 0;
-  if (live && codec.inPCM.byteOffset === codec.inPCMPointer) return;
-  const memory = live ? codec.outOpus.buffer : currentMemory();
-  codec.inPCM = new Uint16Array(memory, codec.inPCMPointer, MAX_SAMPLES);
-  codec.outOpus = new Uint8Array(memory, codec.outOpusPointer, MAX_PACKET);
-}
-
-/** Only a new instance shows where the memory is now; its last allocation is `outPCM`. */
-function currentMemory(): ArrayBufferLike {
-  const stream = openStream();
+function openContext(bitrate: number): CodecContext {
+  const codec = Codec.findEncoderByName(FF_ENCODER_LIBOPUS);
+  if (!codec) throw new AvatarError('internal', 'This FFmpeg build has no libopus encoder.');
+  const context = new CodecContext();
+  context.allocContext3(codec);
+  context.sampleRate = EAR_RATE;
+  context.sampleFormat = AV_SAMPLE_FMT_S16;
+  context.channelLayout = MONO;
+  context.timeBase = new Rational(1, EAR_RATE);
+  context.bitRate = BigInt(bitrate);
+  // Else libopus takes a fourth more than the bitrate for a voice, for next to nothing.
+  const constrained = context.setOption('vbr', 'constrained', AV_OPT_TYPE_STRING, AV_OPT_SEARCH_CHILDREN);
   try {
-    return (stream.encoder as Codec).outPCM.buffer;
-  } finally {
-    stream.destroy();
+    check(constrained, 'constrain the bitrate of Opus');
+    check(context.open2Sync(codec), `open libopus at ${String(bitrate)} bit/s`);
+  } catch (error) {
+    context.freeContext();
+    throw error;
   }
+  return context;
+}
+
+function newFrame(): Frame {
+  const frame = new Frame();
+  frame.alloc();
+  frame.format = AV_SAMPLE_FMT_S16;
+  frame.sampleRate = EAR_RATE;
+  frame.channelLayout = MONO;
+  frame.nbSamples = TICKS_PER_OPUS_FRAME;
+  check(frame.allocBuffer(), 'allocate a frame of sound');
+  return frame;
 }

@@ -4,7 +4,7 @@ import type { Metrics } from '#server/telemetry/metrics.ts';
 import { stampFrameNumber } from './barcode.ts';
 import { VideoEncoder } from './encoder.ts';
 import { IdleFace, type IdleSource } from './idle-face.ts';
-import { Seam } from './seam.ts';
+import { FADE, Seam } from './seam.ts';
 
 /** A keyframe on request at most every 200 ms. */
 const KEYFRAME_GAP = 5;
@@ -48,7 +48,7 @@ export class Pictures {
   constructor(options: PicturesOptions) {
     this.#options = options;
     this.#idle = new IdleFace(options.idle);
-    this.#seam = new Seam(this.#idle, options.metrics);
+    this.#seam = new Seam(this.#idle, options.metrics, options.stamped ? 0 : FADE);
   }
 
   /** The idle loop's frame on air at stage frame `frame`, if nobody speaks then. */

@@ -44,7 +44,7 @@ function speechOf(
   return { utteranceId: 'u1', frames: read(), outlook, closed: () => closed };
 }
 
-type Heard = { at: number; ticks: number; value: number | undefined };
+type Heard = { at: number; ticks: number; value: number | undefined; samples: Int16Array | undefined; belongsAt: number };
 type Seen = { at: number; frame: number; spoken: number | undefined; overdue: boolean };
 
 async function onAir(leadMs = 50, startMs = 1_000.25) {
@@ -56,7 +56,8 @@ async function onAir(leadMs = 50, startMs = 1_000.25) {
   const over: number[] = [];
   const turns: string[] = [];
   const sinks: PlayoutSinks = {
-    sound: (ticks, samples) => heard.push({ at: clock.now(), ticks, value: samples?.[0] }),
+    sound: (ticks, samples, belongsAt) =>
+      heard.push({ at: clock.now(), ticks, value: samples?.[0], samples: samples?.slice(), belongsAt }),
     picture: (frame, spoken, overdue) => seen.push({ at: clock.now(), frame, spoken: spoken?.frame, overdue }),
     turning: (frame, to) => turns.push(`${to}@${String(frame)}`),
     clause: (clause) => clauses.push(clause),
@@ -101,22 +102,64 @@ describe('playout', () => {
     stage.playout.close();
   });
 
-  it('is silent and idle within one frame of a cut, with a fade instead of a click, and closes the walk', async () => {
-    const stage = await onAir();
-    const speech = speechOf([200]);
-    const report = stage.playout.play(speech);
-    await stage.clock.advance(1_000);
-    const { heard, seen } = stage;
-    const [sounds, pictures] = [heard.length, seen.length];
-    stage.playout.cut();
-    await stage.clock.advance(500);
-    expect(heard[sounds]?.value).toBeGreaterThan(0);
-    expect(heard.slice(sounds + 1).every((sound) => sound.value === undefined)).toBe(true);
-    expect(seen.slice(pictures).every((one) => one.spoken === undefined)).toBe(true);
-    expect(await report).toMatchObject({ outcome: 'interrupted', spoken: [{ complete: false }] });
-    expect(speech.closed()).toBe(true);
-    stage.playout.close();
-  });
+  it.each([0, 3, 31, 47, 57, 70, 133, 250])(
+    'with a lead of %i ms: packets stay on their grid, and each sample of the voice is heard with its own picture, once',
+    async (lead) => {
+      const stage = await onAir();
+      stage.playout.lead(lead);
+      await stage.clock.advance(1_000);
+      expect(stage.playout.leadMs).toBe(lead);
+      const [first, second] = [stage.playout.play(speechOf([20, 5])), () => stage.playout.play(speechOf([3]))];
+      await stage.clock.advance(600);
+      stage.playout.lead(50);
+      await stage.clock.advance(2_000);
+      await first;
+      void second();
+      await stage.clock.advance(1_000);
+      for (const { at, ticks } of stage.heard) expect(at).toBeCloseTo(stage.epoch + ticks / 48 - 50, 6);
+      const voice = new Map<number, number>();
+      for (const { samples, belongsAt, ticks } of stage.heard) {
+        const leadMs = 50 + (belongsAt - ticks) / 48;
+        if (samples) expect(leadMs).toBe(ticks < 48 * 3_200 ? lead : 50);
+        samples?.forEach((sample, at) => {
+          if (sample === 0) return;
+          expect(voice.has(belongsAt + at)).toBe(false);
+          voice.set(belongsAt + at, sample);
+        });
+      }
+      const spoken = stage.seen.filter((one) => one.spoken !== undefined);
+      expect(spoken).toHaveLength(28);
+      expect(voice.size).toBe(28 * TICKS_PER_FRAME);
+      for (const { frame, spoken: value = 0 } of spoken)
+        for (const at of [0, 959, 960, 1_919]) expect(voice.get(frame * TICKS_PER_FRAME + at)).toBe(value + 1);
+      stage.playout.close();
+    },
+  );
+
+  it.each([50, 57, 43])(
+    'with a lead of %i ms is silent and idle within one frame of a cut, with a fade instead of a click, and closes the walk',
+    async (lead) => {
+      const stage = await onAir();
+      stage.playout.lead(lead);
+      await stage.clock.advance(100);
+      const speech = speechOf([200]);
+      const report = stage.playout.play(speech);
+      await stage.clock.advance(1_000);
+      const { heard, seen } = stage;
+      const [sounds, pictures] = [heard.length, seen.length];
+      stage.playout.cut();
+      await stage.clock.advance(500);
+      const [before, faded] = [heard[sounds - 1], heard[sounds]];
+      // Frame n of the speech is n + 1 all through, and the fade goes on from where it was.
+      expect((faded?.value ?? 0) - (before?.samples?.at(-1) ?? 0)).toBeOneOf([0, 1]);
+      expect(faded?.samples?.at(-1)).toBe(0);
+      expect(heard.slice(sounds + 1).every((sound) => sound.value === undefined)).toBe(true);
+      expect(seen.slice(pictures).every((one) => one.spoken === undefined)).toBe(true);
+      expect(await report).toMatchObject({ outcome: 'interrupted', spoken: [{ complete: false }] });
+      expect(speech.closed()).toBe(true);
+      stage.playout.close();
+    },
+  );
 
   it('finishes the clause on air when drained', async () => {
     const stage = await onAir();

@@ -4,8 +4,8 @@ import type { IdleFace } from './idle-face.ts';
 import { mix } from './mix.ts';
 import { difference, thumbnail } from './thumbnails.ts';
 
-/** Length of a cross-fade, frames. */
-const FADE = 5;
+/** Length of a cross-fade, frames; the test card is cut, because half a flash would be none. */
+export const FADE = 5;
 /** So far from a switch, frames, whatever the loop does belongs to the same moment for who looks on. */
 const AROUND = 12;
 
@@ -13,6 +13,7 @@ const AROUND = 12;
 export class Seam {
   readonly #idle: IdleFace;
   readonly #metrics: Metrics;
+  readonly #length: number;
   #to: 'speech' | 'idle' = 'idle';
   #start = Number.NEGATIVE_INFINITY;
   #last: VideoFrame | undefined;
@@ -27,9 +28,11 @@ export class Seam {
   #measuring = false;
   #speechMotion = 0;
 
-  constructor(idle: IdleFace, metrics: Metrics) {
+  /** @param length of a cross-fade, frames; 0 cuts */
+  constructor(idle: IdleFace, metrics: Metrics, length: number) {
     this.#idle = idle;
     this.#metrics = metrics;
+    this.#length = length;
   }
 
   /** From stage frame `frame` on, `to` is on air; `last` is the picture idle takes over from. */
@@ -49,13 +52,13 @@ export class Seam {
 
   /** True while frame `frame` is part of a cross-fade, which only the live encoder can draw. */
   fading(frame: number): boolean {
-    return frame >= this.#start && frame < this.#start + FADE;
+    return frame >= this.#start && frame < this.#start + this.#length;
   }
 
   /** The picture of stage frame `frame`: spoken, idle, or in between. It holds until the next call. */
   async compose(frame: number, spoken: VideoFrame | undefined): Promise<VideoFrame> {
     const fading = this.fading(frame);
-    const weight = (frame - this.#start + 1) / (FADE + 1);
+    const weight = (frame - this.#start + 1) / (this.#length + 1);
     if (spoken) {
       if (!fading || this.#to !== 'speech') return this.#measure(frame, spoken, spoken);
       const idle = await this.#idle.picture(frame);
@@ -85,12 +88,12 @@ export class Seam {
     const step = this.#before ? difference(this.#before, now) : 0;
     this.#before = now;
     const since = frame - this.#start;
-    if (since >= 0 && since <= FADE) {
+    if (since >= 0 && since <= this.#length) {
       if (spoken) this.#own = Math.max(this.#own, this.#drawnStep(spoken));
       const usual = Math.max(this.#idle.source.motion, this.#speechMotion, this.#own, Number.EPSILON);
       this.#worst = Math.max(this.#worst, step / usual);
     } else if (spoken) this.#speechMotion += 0.05 * (step - this.#speechMotion);
-    if (since >= FADE) this.#measured();
+    if (since >= this.#length) this.#measured();
     return shown;
   }
 

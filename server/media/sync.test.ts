@@ -72,9 +72,9 @@ describe('the loop between viewers and the voice', () => {
     expect(await gauge()).toBeNaN();
     for (const ms of [NaN, Infinity, -Infinity, 1_001, -5_000]) sync.report('liar', ms);
     expect(sync.status()).toEqual({ leadMs: START_LEAD, viewers: 0 });
-    sync.report('a', 2);
+    sync.report('a', 1);
     sync.report('b', -3);
-    expect(sync.status()).toEqual({ leadMs: START_LEAD, viewers: 2, offsetMs: 2, spreadMs: 5 });
+    expect(sync.status()).toEqual({ leadMs: START_LEAD, viewers: 2, offsetMs: 1, spreadMs: 4 });
     sync.forget('a');
     expect(sync.status()).toMatchObject({ viewers: 1, offsetMs: -3 });
     await clock.advance(21_000);
@@ -89,13 +89,13 @@ describe('the loop between viewers and the voice', () => {
 
   it('runs after no noise, and says how far apart sound and picture still are', async () => {
     const { sync, moves, pass } = loop();
-    for (const late of [4, -4, 3, -2]) await pass(5, [START_LEAD + late]);
+    for (const late of [1, -1, 0.6, -1.4]) await pass(5, [START_LEAD + late]);
     expect(moves).toEqual([]);
     await pass(5, [START_LEAD + 30]);
     expect(moves).toEqual([80]);
-    await pass(5, [START_LEAD + 33]);
+    await pass(5, [START_LEAD + 31]);
     expect(moves).toEqual([80]);
-    expect(sync.status()).toMatchObject({ leadMs: 80, offsetMs: 3 });
+    expect(sync.status()).toMatchObject({ leadMs: 80, offsetMs: 1 });
   });
 });
 

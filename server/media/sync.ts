@@ -8,8 +8,8 @@ import type { Metrics } from '#server/telemetry/metrics.ts';
 export const START_LEAD = 50;
 /** What the lead may become, ms. Below zero a sound would be decided after its picture. */
 const MAX_LEAD = 250;
-/** Offsets nobody notices, ms: chasing them would only add the measurement's own noise. */
-const DEADBAND = 4;
+/** What two reports differ by when nothing has changed, ms. */
+const NOISE = 1;
 /** No jitter buffer that works puts sound and picture further apart, ms. */
 const PLAUSIBLE = 1_000;
 /** A viewer that has said nothing for so long has no vote any more, ms; they report each 5 s. */
@@ -85,7 +85,7 @@ export class Sync {
       this.#wanted,
     );
     const wanted = Math.round(Math.max(0, Math.min(MAX_LEAD, asked)));
-    if (Math.abs(wanted - this.#wanted) <= DEADBAND) return;
+    if (Math.abs(wanted - this.#wanted) <= NOISE) return;
     this.#wanted = wanted;
     this.#options.lead(wanted);
   }

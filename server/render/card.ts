@@ -1,4 +1,5 @@
 import { i420Bytes, type Size, type VideoFrame } from '#base/media.ts';
+import type { PictureMemory } from './memory.ts';
 
 /** Room for the frame number (256×32) and the square in the middle. */
 export const MIN_SIZE = 288;
@@ -45,9 +46,10 @@ export function drawCard(size: Size): VideoFrame {
 }
 
 /** The card at one instant: the marker at `phase` (0…1) of its way along the track, the square white when it flashes. */
-export function drawMoment(card: VideoFrame, phase: number, flash: boolean): VideoFrame {
-  const data = new Uint8Array(card.data);
-  const moment: VideoFrame = { width: card.width, height: card.height, data, free: () => void data.buffer.transfer(0) };
+export function drawMoment(card: VideoFrame, phase: number, flash: boolean, memory: PictureMemory): VideoFrame {
+  const data = memory.take();
+  data.set(card.data);
+  const moment = memory.picture(data);
   const left = even(phase * card.width);
   fill(moment, left, even(card.height * 0.85) + 8, left + even(card.width / 16), card.height - 8, WHITE);
   if (flash) square(moment, WHITE);

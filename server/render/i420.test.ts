@@ -11,7 +11,7 @@ it.each([
   ['green', [0, 255, 0], [144, 54, 34]],
   ['blue', [0, 0, 255], [41, 240, 110]],
 ] as const)('turns %s into its BT.601 levels', (_name, rgb, [y, u, v]) => {
-  const picture = rgbaToI420(flat(rgb, 4 * 2), { width: 4, height: 2 });
+  const picture = rgbaToI420(flat(rgb, 4 * 2), { width: 4, height: 2 }, new Uint8Array(12));
   expect([...picture]).toEqual([...Array<number>(8).fill(y), u, u, v, v]);
 });
 
@@ -20,7 +20,7 @@ it('keeps each pixel in its place and mixes the colours of four', () => {
   const white = [255, 255, 255, 255];
   const red = [255, 0, 0, 255];
   const rows = [...white, ...black, ...red, ...red, ...black, ...black, ...red, ...black];
-  const picture = rgbaToI420(Uint8Array.from(rows), { width: 4, height: 2 });
+  const picture = rgbaToI420(Uint8Array.from(rows), { width: 4, height: 2 }, new Uint8Array(12));
   expect([...picture.subarray(0, 8)]).toEqual([235, 16, 82, 82, 16, 16, 82, 16]);
   expect(picture[8]).toBe(128);
   expect(picture[11]).toBe(Math.floor((3 * 240 + 128) / 4));

@@ -1,11 +1,10 @@
-import { i420Bytes, type Size } from '#base/media.ts';
+import type { Size } from '#base/media.ts';
 
 /**
- * Opaque RGBA (8 bit, no row padding) as I420: BT.601, limited range (ITU-R BT.601-7 §2.5.3), chroma the mean of its 2×2 pixels.
+ * Opaque RGBA (8 bit, no row padding) as I420, into `out`: BT.601, limited range (ITU-R BT.601-7 §2.5.3), chroma the mean of its 2×2 pixels.
  * Sides must be even.
  */
-export function rgbaToI420(rgba: Uint8Array, { width, height }: Size): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(i420Bytes({ width, height }));
+export function rgbaToI420<Memory extends Uint8Array>(rgba: Uint8Array, { width, height }: Size, out: Memory): Memory {
   let u = width * height;
   let v = u + (width * height) / 4;
   const row = width * 4;

@@ -4,6 +4,7 @@ import { sleep, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import { FPS, MS_PER_FRAME, type DrawnFrame, type Size, type VideoFrame, type Window } from '#base/media.ts';
+import { PictureMemory } from './memory.ts';
 import { drawCard, drawMoment, MIN_SIZE } from './card.ts';
 import type { Renderer, RenderRequest } from './renderer.ts';
 import { until } from './until.ts';
@@ -48,11 +49,13 @@ class Pattern implements Renderer {
   readonly expectedRtf: number;
   readonly #options: PatternOptions;
   readonly #card: VideoFrame;
+  readonly #memory: PictureMemory;
   readonly #lifetime = new Lifetime();
 
   constructor(options: PatternOptions, size: Size) {
     this.#options = options;
     this.#card = drawCard(size);
+    this.#memory = new PictureMemory(size);
     this.geometry = { ...size, freshFrames: options.freshFrames ?? 39, overlapFrames: options.overlapFrames ?? 6 };
     this.expectedRtf = Math.max(0.01, (options.rtf ?? 0) + (options.delayMs ?? 0) / (this.geometry.freshFrames * MS_PER_FRAME));
   }
@@ -92,7 +95,7 @@ class Pattern implements Renderer {
   }
 
   #draw(at: number, flash: boolean): VideoFrame {
-    return drawMoment(this.#card, (at % IDLE_FRAMES) / IDLE_FRAMES, flash);
+    return drawMoment(this.#card, (at % IDLE_FRAMES) / IDLE_FRAMES, flash, this.#memory);
   }
 
   #drops(frame: number): boolean {

@@ -90,8 +90,7 @@ function grown({ memory: before }: Reading, { memory: after }: Reading): string 
   if (after.workers >= 1.05 * before.workers) return 'workers';
   // 15 kB a session, which the memory of ended sessions' names and of recent rate limits is far below.
   if (after.heapUsed - before.heapUsed >= 3 * MB) return 'heapUsed';
-  if (after.arrayBuffers - before.arrayBuffers >= 3 * MB) return 'arrayBuffers';
-  return after.opus - before.opus >= MB / 4 ? 'opus' : undefined;
+  return after.arrayBuffers - before.arrayBuffers >= 3 * MB ? 'arrayBuffers' : undefined;
 }
 
 async function visit(server: RunningServer, sessions: number): Promise<void> {
@@ -171,4 +170,4 @@ const shown = (...readings: readonly Reading[]): string =>
     )
     .join(' → ');
 
-const blank = (): Reading => ({ counts: {}, memory: { server: 0, workers: 0, heapUsed: 0, arrayBuffers: 0, opus: 0 } });
+const blank = (): Reading => ({ counts: {}, memory: { server: 0, workers: 0, heapUsed: 0, arrayBuffers: 0 } });

@@ -14,8 +14,8 @@ export interface Inside {
   /** What keeps the event loop alive: timers, sockets, processes. */
   readonly resources: Record<string, number>;
   readonly sfu: Record<string, number>;
-  /** Bytes; `opus` is an address that rises with the number of codecs. */
-  readonly memory: Record<'heapUsed' | 'arrayBuffers' | 'opus', number>;
+  /** Bytes. */
+  readonly memory: Record<'heapUsed' | 'arrayBuffers', number>;
 }
 
 export async function lookInside(server: RunningServer): Promise<Inside> {

@@ -44,8 +44,8 @@ export class Face {
   }
 
   /** The picture as I420. */
-  draw(order: Order): Uint8Array<ArrayBuffer> {
-    return rgbaToI420(this.paint(order).data(), this.#size);
+  draw(order: Order, into: Uint8Array): void {
+    rgbaToI420(this.paint(order).data(), this.#size, into);
   }
 
   /** The picture on the face's own canvas, good until the next one is painted. */

@@ -9,18 +9,17 @@ export interface Start {
   readonly size: Size;
 }
 
-/** Pictures to draw, one per order. Answers come in the order of the questions. */
+/** Pictures to draw, I420, one per order, each into its memory. Answers come in the order of the questions. */
 export interface Question {
   readonly id: number;
   readonly avatar: string;
   readonly orders: readonly Order[];
+  readonly memory: readonly Uint8Array<SharedArrayBuffer>[];
 }
 
 /** `ready` once, before all others. */
 export type Answer =
-  | { readonly ready: true }
-  | { readonly id: number; readonly pictures: Uint8Array<ArrayBuffer>[] }
-  | { readonly id: number; readonly failure: unknown };
+  { readonly ready: true } | { readonly id: number; readonly drawn: true } | { readonly id: number; readonly failure: unknown };
 
 const { avatars, size } = workerData as Start;
 const port = parentPort;
@@ -39,14 +38,11 @@ function faceOf(id: string): Promise<Face> {
   return face;
 }
 
-async function answer({ id, avatar, orders }: Question): Promise<void> {
+async function answer({ id, avatar, orders, memory }: Question): Promise<void> {
   try {
     const face = await faceOf(avatar);
-    const pictures = orders.map((order) => face.draw(order));
-    port?.postMessage(
-      { id, pictures } satisfies Answer,
-      pictures.map((picture) => picture.buffer),
-    );
+    orders.forEach((order, at) => face.draw(order, memory[at] as Uint8Array));
+    port?.postMessage({ id, drawn: true } satisfies Answer);
   } catch (failure) {
     port?.postMessage({ id, failure } satisfies Answer);
   }
