@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,7 @@ class Drawing:
             window = await self._windows.get()
             self._busy = True
             if motion is None:
-                before = tail
-                motion = await scheduler.between_clips(lambda: engine.reset_motion(state, before))
+                motion = await scheduler.between_clips(partial(engine.reset_motion, state, tail))
             motion, tail = await self._window(window, state, motion, tail)
             self._busy = False
             await done_one()

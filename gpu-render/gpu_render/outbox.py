@@ -35,7 +35,7 @@ class Outbox:
 
     def put(self, batch: Pictures) -> bool:
         """A batch from the decoder; False when no more is wanted."""
-        if batch.ndim != 3 or size_of(batch) != self._size:  # noqa: PLR2004
+        if batch.ndim != 3 or size_of(batch) != self._size:
             raise EngineFault(f"The engine drew pictures of shape {batch.shape}, not {self._size}.")
         room = self._wanted - self._count
         if self._whole and len(batch) > room:

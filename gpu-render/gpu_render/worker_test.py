@@ -231,7 +231,8 @@ def test_poison_is_parked_after_three_tries_and_harms_nobody(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("oom", "out_of_memory"), ("black", "engine_failed"), ("count", "engine_failed"), ("error", "engine_failed")]
+    ("fault", "code"),
+    [("oom", "out_of_memory"), ("black", "engine_failed"), ("count", "engine_failed"), ("error", "engine_failed")],
 )
 def test_a_faulty_clip_is_told_and_never_passed_off_as_whole(tmp_path: Path, fault: str, code: str) -> None:
     async def work(server: RedisServer, media: MediaServer) -> None:
@@ -427,5 +428,3 @@ def test_a_wrong_setting_stops_the_start_and_is_named(settings: dict[str, str], 
             assert any(named in line["msg"] for line in running.lines)
 
     asyncio.run(work())
-
-
