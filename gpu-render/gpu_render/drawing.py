@@ -44,7 +44,7 @@ class Drawing:
         loop = asyncio.get_running_loop()
         self._reference: asyncio.Future[memoryview] = loop.create_future()
         self._motion: asyncio.Future[Message] = loop.create_future()
-        self._windows: asyncio.Queue[Message] = asyncio.Queue()
+        self._windows: asyncio.Queue[tuple[Message, float]] = asyncio.Queue()
         self._busy = False
         self._order: Order | None = None
 
@@ -56,7 +56,7 @@ class Drawing:
     def give(self, message: Message) -> None:
         """What the server says of this generation."""
         if message.type == "window":
-            self._windows.put_nowait(message)
+            self._windows.put_nowait((message, asyncio.get_running_loop().time()))
         elif message.type == "motion" and not self._motion.done():
             self._motion.set_result(message)
         elif message.type == "reference" and not self._reference.done():
@@ -80,11 +80,11 @@ class Drawing:
         tail = await asyncio.to_thread(motion_pictures, await self._motion, self.size, engine.geometry.overlap_frames)
         motion: Motion = None
         while True:
-            window = await self._windows.get()
+            window, came = await self._windows.get()
             self._busy = True
             if motion is None:
                 motion = await scheduler.between_clips(partial(engine.reset_motion, state, tail))
-            motion, tail = await self._window(window, state, motion, tail)
+            motion, tail = await self._window(window, came, state, motion, tail)
             self._busy = False
             await done_one()
 
@@ -103,15 +103,14 @@ class Drawing:
         self._studio.avatars.learn(self.reference_hash, picture)
         return picture
 
-    async def _window(self, message: Message, state: State, motion: Motion, tail: Pictures) -> tuple[Motion, Pictures]:
+    async def _window(self, message: Message, came: float, state: State, motion: Motion, tail: Pictures) -> tuple[Motion, Pictures]:
         """Draws a window and sends it; returns what the next one goes on from: motion (None: that of the tail) and the last pictures."""
         window, engine = message.header, self._studio.engine
         geometry: Geometry = engine.geometry
         audio = sound(message, geometry)
-        now = asyncio.get_running_loop().time()
-        deadline = now + window["deadlineMs"] / 1_000 if "deadlineMs" in window else float("inf")
+        deadline = came + window["deadlineMs"] / 1_000 if "deadlineMs" in window else float("inf")
         outbox, stepped = Outbox(window, tail, geometry), asyncio.Event()
-        order = Order(self.size, deadline, lambda stop: engine.step(state, audio, motion, stop), outbox.put, stepped.set)
+        order = Order(self.size, came, deadline, lambda stop: engine.step(state, audio, motion, stop), outbox.put, stepped.set)
         self._order = order
         try:
             clip, timing = await self._draw(order, outbox, stepped, window)

@@ -88,6 +88,7 @@ class Leases:
         self._takers = f"{prefix}takers"
         self._id = f"{prefix}id:"
         self._taker = f"{prefix}taker:{worker}"
+        self._held: set[str] = set()
         self.reachable = False
 
     @whole
@@ -101,7 +102,13 @@ class Leases:
             await self._create_group()
             claim = None
         self.reachable = True
+        if claim is not None:
+            self._held.add(claim.entry)
         return claim
+
+    def forget(self, claim: Claim) -> None:
+        """It is no longer held; if it is still in our name, that is an accident."""
+        self._held.discard(claim.entry)
 
     @whole
     async def keep(self, claim: Claim) -> bool:
@@ -197,6 +204,10 @@ class Leases:
         found: Any = await self._redis.xpending_range(self._work, GROUP, "-", "+", 1, idle=CLAIM_AFTER_MS)
         for pending in found:
             entry, tries = str(pending["message_id"]), int(pending["times_delivered"])
+            if entry in self._held:
+                # Redis was away for longer than it could be kept.
+                await self._redis.xclaim(self._work, GROUP, self._worker, 0, [entry], justid=True)
+                continue
             claimed: Any = await self._redis.xclaim(self._work, GROUP, self._worker, CLAIM_AFTER_MS, [entry])
             for mine, fields in claimed:
                 claim = _claim(mine, fields, tries + 1)
