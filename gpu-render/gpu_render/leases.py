@@ -113,15 +113,16 @@ class Leases:
     @whole
     async def keep(self, claim: Claim) -> bool:
         """Still at it. False when it is another's by now, or nobody's."""
-        mine = await self._redis.xpending_range(self._work, GROUP, claim.entry, claim.entry, 1, self._worker)
-        if not mine:
+        if not await self._is_mine(claim):
             return False
         await self._redis.xclaim(self._work, GROUP, self._worker, 0, [claim.entry], justid=True)
         return True
 
     @whole
     async def done(self, claim: Claim) -> None:
-        """Never given out again."""
+        """Never given out again; harmless for what is another's by now."""
+        if not await self._is_mine(claim):
+            return
         async with self._redis.pipeline() as together:
             together.xack(self._work, GROUP, claim.entry)
             together.xdel(self._work, claim.entry)
@@ -130,7 +131,7 @@ class Leases:
     @whole
     async def hand_back(self, claim: Claim, *, counted: bool) -> None:
         """For another to take at once. Not counted: it was no fault of the lease."""
-        if not await self._redis.xpending_range(self._work, GROUP, claim.entry, claim.entry, 1, self._worker):
+        if not await self._is_mine(claim):
             return
         count = None if counted else claim.tries - 1
         await self._redis.xclaim(self._work, GROUP, NOBODY, 0, [claim.entry], idle=HANDED_BACK_MS, retrycount=count, justid=True)
@@ -191,6 +192,9 @@ class Leases:
             self._log.warning("Redis is away", extra={"doing": what, "why": type(error).__name__})
         self.reachable = False
         self._metrics.bus_errors.inc()
+
+    async def _is_mine(self, claim: Claim) -> bool:
+        return bool(await self._redis.xpending_range(self._work, GROUP, claim.entry, claim.entry, 1, self._worker))
 
     async def _fresh(self) -> Claim | None:
         answer: Any = await self._redis.xreadgroup(GROUP, self._worker, {self._work: ">"}, 1, BLOCK_MS)
