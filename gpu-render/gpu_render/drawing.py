@@ -107,7 +107,7 @@ class Drawing:
         return picture
 
     async def _window(self, message: Message, came: float, state: State, motion: Motion, tail: Pictures) -> tuple[Motion, Pictures]:
-        """Draws a window and sends it; returns what the next one goes on from: motion (None: that of the pictures) and the last pictures."""
+        """Draws a window and sends it. What the next one goes on from: motion (None: that of the pictures) and the last pictures."""
         window, engine = message.header, self._studio.engine
         geometry: Geometry = engine.geometry
         audio = sound(message, geometry)
