@@ -168,7 +168,8 @@ class MediaServer:
         port = next(iter(self._server.sockets)).getsockname()[1]
         url = f"ws://127.0.0.1:{port}/v1/frame-link"
         body: dict[str, object] = {"v": 1, "sessionId": "s", "utteranceId": "u", "kind": "speech", "url": url, "token": lease}
-        body |= {"expiresAt": round((time.time() + lives_s) * 1_000), **other}
+        body["expiresAt"] = round((time.time() + lives_s) * 1_000)
+        body.update(other)
         fields = {"id": lease, "traceId": f"trace-{lease}", "body": json.dumps(body)}
         return str(await self.redis.xadd(WORK, fields))
 
