@@ -111,7 +111,11 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   life.defer((reason) => signalling.close(reason));
   if (remote) {
     const links = attachFrameLink(http.server, { config, renderer: remote, tokens, limits, log });
-    life.defer((reason) => links.close(reason));
+    // What is being drawn says good-bye before its links are cut.
+    life.defer(async (reason) => {
+      await remote.close(reason);
+      await links.close(reason);
+    });
   }
   life.defer((reason) => sessions.close(reason));
   port = await listen(http, config);

@@ -119,7 +119,8 @@ export class Outlook {
    */
   safeStart(from: number, to: number, now: number): number {
     let safe = Number.NEGATIVE_INFINITY;
-    let free = this.wait ? Math.max(now, this.wait.until ?? Number.POSITIVE_INFINITY) : now;
+    if (this.wait && this.wait.until === undefined && this.drawn < to) return Number.POSITIVE_INFINITY;
+    let free = Math.max(now, this.wait?.until ?? now);
     let variance = 0;
     const lag = this.#lag();
     for (const window of this.#windowsUntil(to)) {

@@ -39,33 +39,22 @@ const NORA: Likeness = {
 
 export const ENGINE = 'test-engine';
 
-/** The first worker, so that the renderer knows its shape, is there from the start. */
-export async function openFarm(
-  first: Partial<GpuWorkerOptions> = {},
-  options: Partial<RemoteOptions> = {},
-): Promise<RenderFarm & { readonly first: GpuWorker }> {
+type Opened = Omit<RenderFarm, 'worker'>;
+
+/** A remote renderer behind its real door, on that bus, which is closed with it. */
+export async function openRenderer(bus: Bus, options: Partial<RemoteOptions> = {}): Promise<Opened> {
   const life = new Lifetime();
   const dataDir = await mkdtemp(join(tmpdir(), 'farm-'));
   life.defer(() => rm(dataDir, { recursive: true }));
+  life.defer((reason) => bus.close(reason));
   const clock = systemClock;
   const metrics = createMetrics();
-  const bus = options.bus ?? new MemoryBus(clock);
-  life.defer((reason) => bus.close(reason));
   const tokens = await Tokens.open({ secret: 'a secret of at least sixteen', dataDir, ttl: 60_000, clock });
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   life.defer(() => new Promise<void>((resolve) => server.close(() => resolve())));
   const { port } = server.address() as AddressInfo;
   const url = `ws://127.0.0.1:${port}/v1/frame-link`;
-  const workers: GpuWorker[] = [];
-  const worker = (own: Partial<GpuWorkerOptions> = {}): GpuWorker => {
-    const made = new GpuWorker({ bus, engine: ENGINE, ...own });
-    workers.push(made);
-    return made;
-  };
-  life.defer(() => workers.forEach((one) => one.kill()));
-  const firstWorker = worker(first);
-  await new Promise((resolve) => setImmediate(resolve));
   const renderer = await remoteRenderer({
     bus,
     engine: ENGINE,
@@ -84,5 +73,27 @@ export async function openFarm(
   life.defer((reason) => door.close(reason));
   const end = renderer.close.bind(renderer);
   life.defer((reason) => end(reason));
-  return { renderer, bus, metrics, tokens, url, worker, first: firstWorker, close: () => life.close('test over') };
+  return { renderer, bus, metrics, tokens, url, close: () => life.close('over') };
+}
+
+/** The first worker, so that the renderer knows its shape, is there from the start. */
+export async function openFarm(
+  first: Partial<GpuWorkerOptions> = {},
+  options: Partial<RemoteOptions> = {},
+): Promise<RenderFarm & { readonly first: GpuWorker }> {
+  const bus = new MemoryBus(systemClock);
+  const workers: GpuWorker[] = [];
+  const worker = (own: Partial<GpuWorkerOptions> = {}): GpuWorker => {
+    const made = new GpuWorker({ bus, engine: ENGINE, ...own });
+    workers.push(made);
+    return made;
+  };
+  const firstWorker = worker(first);
+  await new Promise((resolve) => setImmediate(resolve));
+  const opened = await openRenderer(bus, options);
+  const close = async (): Promise<void> => {
+    for (const one of workers) one.kill();
+    await opened.close();
+  };
+  return { ...opened, worker, first: firstWorker, close };
 }

@@ -4,6 +4,7 @@ import { sleep, type Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
 import { aborted, Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
+import type { PictureFormat } from '#protocol/frame-link.ts';
 import { LEASE_VERSION, WorkerPresence, type Lease as LeaseBody } from '#protocol/lease.ts';
 import type { Bus } from '#server/bus/bus.ts';
 import { FrameLink, type Hello } from './link.ts';
@@ -18,6 +19,8 @@ export interface LeaseOptions {
   readonly url: () => string;
   /** A token that opens the link of that lease, for so long (ms). */
   readonly sign: (lease: string, ttl: number) => Promise<string>;
+  /** That workers may send. */
+  readonly formats: readonly PictureFormat[];
   /** Throws when a worker draws otherwise than the walk expects. */
   readonly check: (hello: Hello) => void;
   readonly clock: Clock;
@@ -87,10 +90,10 @@ export class Lease {
 
   /** A worker has dialled. One that had it before has lost it. */
   async accept(socket: WebSocket): Promise<void> {
-    const { clock, log, check } = this.#options;
+    const { clock, log, check, formats } = this.#options;
     const { traceId, sessionId, utteranceId } = this.about;
     try {
-      const link = await FrameLink.open(socket, { clock, log, traceId, formats: ['i420', 'jpeg', 'h264'] });
+      const link = await FrameLink.open(socket, { clock, log, traceId, formats });
       try {
         check(link.hello);
       } catch (error) {

@@ -56,7 +56,7 @@ describe('pictures of a worker', () => {
   it('are scaled to the size of the stage, and back', async () => {
     const large = { width: 128, height: 96 };
     const [up, down] = [new Scaler(large), new Scaler(size)];
-    onTestFinished(() => [up, down].forEach((scaler) => scaler.close()));
+    onTestFinished(() => Promise.all([up.close(), down.close()]).then());
     const picture = ramp(size);
     expect(await down.scale(picture)).toBe(picture);
     const scaled = await up.scale(picture);

@@ -14,8 +14,8 @@ export class Pictures {
   readonly #life = new Lifetime();
   readonly #decoders = new Map<PictureFormat, Promise<PictureDecoder>>();
   readonly #scalers = new Map<string, Scaler>();
-  /** What is being decoded or scaled, by whomever. */
-  readonly #working = new Set<Promise<unknown>>();
+  /** What was asked for last; decoders and scalers do one thing after the other. */
+  #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   /** In the size they were drawn in. Rejects with a loss when they are not what is said of them. */
@@ -39,20 +39,18 @@ export class Pictures {
   /** Waits for what is being decoded, then frees everything. Never rejects: what could not be opened needs no closing. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#working);
-    for (const scaler of this.#scalers.values()) scaler.close();
+    await this.#last;
+    for (const scaler of this.#scalers.values()) await scaler.close();
     await this.#life.close('closed').catch(() => undefined);
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new AvatarError('render_failed', 'Nobody wants this picture any more.');
-    const working = work();
-    this.#working.add(working);
-    try {
-      return await working;
-    } finally {
-      this.#working.delete(working);
-    }
+    const turn = this.#last.then(() => {
+      if (this.#closed) throw new AvatarError('render_failed', 'Nobody wants this picture any more.');
+      return work();
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 
   #decoder(format: 'jpeg' | 'h264'): Promise<PictureDecoder> {

@@ -6,7 +6,7 @@ import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { MS_PER_FRAME, type DrawnFrame, type Size, type VideoFrame, type Window } from '#base/media.ts';
 import { newTraceId } from '#base/trace.ts';
-import type { EngineGeometry } from '#protocol/frame-link.ts';
+import { PictureFormat, type EngineGeometry } from '#protocol/frame-link.ts';
 import { WorkerPresence } from '#protocol/lease.ts';
 import type { Bus } from '#server/bus/bus.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
@@ -28,6 +28,8 @@ export interface RemoteOptions extends Pick<LeaseOptions, 'url' | 'sign'> {
   readonly engine: string;
   /** The stage's; pictures are scaled to it. Default 512×512. */
   readonly size?: Size;
+  /** That workers may send, the best first. Default: all. */
+  readonly formats?: readonly PictureFormat[];
   /** Throws `avatar_not_found`. */
   readonly likeness: (avatar: string) => Promise<Likeness>;
   /** Draws where no worker can in time, the avatars that it has. */
@@ -89,8 +91,8 @@ class Remote implements RemoteRenderer {
     this.geometry = geometry;
     this.expectedRtf = expectedRtf;
     this.#paces = new Paces(geometry);
-    const { bus, engine: queue, url, sign, clock, log } = options;
-    this.#leases = new Leases({ bus, queue, url, sign, clock, log, check: (hello) => this.#check(hello) });
+    const { bus, engine: queue, url, sign, formats = PictureFormat.options, clock, log } = options;
+    this.#leases = new Leases({ bus, queue, url, sign, formats, clock, log, check: (hello) => this.#check(hello) });
     this.#life.defer((reason) => this.#leases.close(reason));
   }
 

@@ -1,13 +1,22 @@
-import { SoftwareScaleContext } from 'node-av/lib';
+import { Frame, SoftwareScaleContext } from 'node-av/lib';
 import { AV_PIX_FMT_YUV420P, SWS_BILINEAR } from 'node-av/constants';
 import { AvatarError } from '#base/errors.ts';
-import { i420Bytes, type Size, type VideoFrame } from '#base/media.ts';
+import { Lifetime } from '#base/lifetime.ts';
+import type { Size, VideoFrame } from '#base/media.ts';
 
-/** Brings I420 pictures to one size, whatever theirs, off the event loop, one after the other. */
+/** From one size to the other: swscale, and frames of its own, whose rows are padded as it wants them. */
+interface Way {
+  readonly size: Size;
+  readonly context: SoftwareScaleContext;
+  readonly from: Frame;
+  readonly to: Frame;
+  readonly life: Lifetime;
+}
+
+/** Brings I420 pictures to one size, whatever theirs, off the event loop. Must be called one after the other. */
 export class Scaler {
   readonly #to: Size;
-  #from: Size | undefined;
-  #context: SoftwareScaleContext | undefined;
+  #way: Way | undefined;
 
   constructor({ width, height }: Size) {
     this.#to = { width, height };
@@ -17,36 +26,44 @@ export class Scaler {
   async scale(picture: VideoFrame): Promise<VideoFrame> {
     const { width, height } = this.#to;
     if (picture.width === width && picture.height === height) return picture;
-    const data = new Uint8Array(i420Bytes(this.#to));
-    const done = await this.#contextFor(picture).scale(...planes(picture), 0, picture.height, ...planes({ width, height, data }));
-    if (done < 0) throw new AvatarError('render_failed', 'A picture could not be scaled.');
-    return { width, height, data };
+    const { context, from, to } = await this.#wayFrom(picture);
+    const { data } = picture;
+    check(from.makeWritable());
+    check(from.fromBuffer(Buffer.from(data.buffer, data.byteOffset, data.byteLength)));
+    check(to.makeWritable());
+    check(await context.scaleFrame(to, from));
+    return { width, height, data: to.toBuffer() };
   }
 
-  close(): void {
-    this.#context?.freeContext();
-    this.#context = undefined;
-    this.#from = undefined;
+  async close(): Promise<void> {
+    const way = this.#way;
+    this.#way = undefined;
+    await way?.life.close('closed');
   }
 
-  #contextFor({ width, height }: Size): SoftwareScaleContext {
-    if (this.#context && this.#from?.width === width && this.#from.height === height) return this.#context;
-    this.close();
+  async #wayFrom({ width, height }: Size): Promise<Way> {
+    if (this.#way?.size.width === width && this.#way.size.height === height) return this.#way;
+    await this.close();
+    const life = new Lifetime();
     const context = new SoftwareScaleContext();
     context.getContext(width, height, AV_PIX_FMT_YUV420P, this.#to.width, this.#to.height, AV_PIX_FMT_YUV420P, SWS_BILINEAR);
-    this.#context = context;
-    this.#from = { width, height };
-    return context;
+    life.defer(() => context.freeContext());
+    this.#way = { size: { width, height }, context, from: frameOf({ width, height }, life), to: frameOf(this.#to, life), life };
+    return this.#way;
   }
 }
 
-/** Views of its three planes, and how long their rows are. */
-function planes({ width, height, data }: VideoFrame): [Buffer[], number[]] {
-  const luma = width * height;
-  const [u, v, end] = [luma, luma + luma / 4, luma + luma / 2];
-  const view = (from: number, to: number): Buffer => Buffer.from(data.buffer, data.byteOffset + from, to - from);
-  return [
-    [view(0, u), view(u, v), view(v, end)],
-    [width, width / 2, width / 2],
-  ];
+function frameOf({ width, height }: Size, life: Lifetime): Frame {
+  const frame = new Frame();
+  frame.alloc();
+  life.defer(() => frame.free());
+  frame.format = AV_PIX_FMT_YUV420P;
+  frame.width = width;
+  frame.height = height;
+  check(frame.allocBuffer());
+  return frame;
+}
+
+function check(code: number): void {
+  if (code < 0) throw new AvatarError('render_failed', 'A picture could not be scaled.');
 }

@@ -16,7 +16,7 @@ export async function* drawnBy(
       yield { frame, picture: { width, height, data, lesser: why } };
     }
   } finally {
-    scaler.close();
+    await scaler.close();
   }
 }
 
