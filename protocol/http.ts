@@ -15,14 +15,13 @@ const text = (max: number) =>
     .max(max, `must have at most ${max} characters`)
     .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
 
+const Language = z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a BCP 47 tag such as "en" or "pt-BR"');
+
 export const CreateSession = z
   .strictObject({
     avatar: z.string().min(1).max(64).optional(),
     voice: z.string().min(1).max(64).optional(),
-    language: z
-      .string()
-      .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a BCP 47 tag such as "en" or "pt-BR"')
-      .optional(),
+    language: Language.optional(),
     systemPrompt: text(MAX_TEXT).optional(),
     greeting: text(1_000).optional(),
     hls: z.enum(['on-demand', 'always']).optional(),
@@ -127,11 +126,64 @@ export const SessionInfo = z
   .meta({ id: 'Session' });
 export type SessionInfo = z.infer<typeof SessionInfo>;
 
+/** drawn: comes with the server. image, clip: made from an upload. */
+export const AvatarKind = z.enum(['drawn', 'image', 'clip']);
+export type AvatarKind = z.infer<typeof AvatarKind>;
+export const AvatarState = z.enum(['queued', 'building', 'ready', 'failed']);
+export type AvatarState = z.infer<typeof AvatarState>;
+
 export const AvatarInfo = z
-  .object({ id: z.string(), name: z.string(), renderer: z.string(), voice: z.string().optional() })
+  .object({
+    id: z.string(),
+    name: z.string(),
+    renderer: z.string().describe('what shows it on this server; `none` when nothing here can'),
+    voice: z.string().optional(),
+    kind: AvatarKind,
+    state: AvatarState.describe('sessions may have it while it is `ready`, also while a replacement is being built'),
+  })
   .meta({ id: 'Avatar' });
 export type AvatarInfo = z.infer<typeof AvatarInfo>;
 export const Avatars = z.object({ avatars: z.array(AvatarInfo) }).meta({ id: 'Avatars' });
+
+/** How far the making of an avatar is. */
+const Building = {
+  progress: z.number().min(0).max(1).optional().describe('while it is being built: about how much is done'),
+  step: z.enum(['reading', 'idle', 'greeting']).optional().describe('while it is being built: what is being done'),
+  reason: z.string().optional().describe('when it has failed: why, and what would help'),
+};
+
+export const AvatarDetails = AvatarInfo.extend({
+  prompt: z.string().optional(),
+  language: z.string().optional(),
+  greeting: z.string().optional(),
+  createdAt: z.number().optional().describe('Unix ms'),
+  engines: z.array(z.string()).describe('what can show it: a renderer, or `clip`, which shows a clip as it is, without lips'),
+  notice: z.string().optional().describe('what is less than it should be when it is shown here'),
+  ...Building,
+  replacement: z
+    .object({ state: AvatarState.exclude(['ready']), ...Building })
+    .optional()
+    .describe('the one that takes its place once it is ready; the old one serves until then'),
+}).meta({ id: 'AvatarDetails' });
+export type AvatarDetails = z.infer<typeof AvatarDetails>;
+
+/** The fields of an avatar, beside its picture. */
+export const AvatarFields = z.strictObject({
+  name: text(64),
+  prompt: text(1_000).optional().describe('for engines that take one: who is seen, and how'),
+  voice: z.string().min(1).max(64).optional().describe("the provider's voice id"),
+  language: Language.optional().describe('of its sessions that name none; English when left out'),
+  greeting: text(1_000).optional().describe('made ahead, and said at the start of each session that brings none of its own'),
+});
+export type AvatarFields = z.infer<typeof AvatarFields>;
+
+const file = (what: string) => z.string().optional().meta({ format: 'binary', description: what });
+
+/** multipart/form-data: the fields and exactly one of the two files. */
+export const AvatarForm = AvatarFields.extend({
+  image: file('a portrait: PNG, JPEG or WebP, at most 16 MB, sides of 256 to 8,192 px'),
+  clip: file('somebody who listens: MP4 or WebM, at most 16 MB, 2 to 20 s, sides of 256 to 4,096 px'),
+}).meta({ id: 'AvatarForm' });
 
 export const ErrorBody = z
   .object({ error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() }) })

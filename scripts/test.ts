@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Interrupted, exitCodeOf, forwardSignals } from './setup/run.mjs';
-import { sourceChecks, testCheck, type Check } from './testing/checks.ts';
+import { sourceChecks, testChecks } from './testing/checks.ts';
 import { inLanes } from './testing/lanes.ts';
-import { add, verdict, type Tally } from './testing/tally.ts';
+import { add, verdict, type Check, type Tally } from './testing/tally.ts';
 
 async function timed({ name, run }: Check) {
   const start = performance.now();
@@ -23,9 +23,10 @@ async function main(): Promise<void> {
   };
   const checks = sourceChecks(root).map((check) => () => timed(check));
   for await (const result of inLanes(checks, availableParallelism())) tell(result);
-  const tests = testCheck(root, process.argv.slice(2));
-  console.log(`\n── ${tests.name}`);
-  tell(await timed(tests));
+  for (const tests of testChecks(root, process.argv.slice(2))) {
+    console.log(`\n── ${tests.name}`);
+    tell(await timed(tests));
+  }
   console.log(`\n${verdict(total)}`);
   process.exitCode = total.failed > 0 ? 1 : 0;
 }

@@ -1,28 +1,28 @@
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { createLimits } from './auth/limits.ts';
 import { Tokens } from './auth/tokens.ts';
-import { avatars } from './avatars/catalogue.ts';
-import { IdleLoops } from './avatars/idle-loops.ts';
+import { avatars as builtIns } from './avatars/catalogue.ts';
+import type { AvatarStore } from './avatars/store.ts';
+import type { Bus } from './bus/bus.ts';
+import { openCast } from './cast.ts';
 import type { Config } from './config.ts';
 import type { Foundation } from './foundation.ts';
 import { createHttp, listen } from './http/server.ts';
 import { Sfu } from './media/sfu.ts';
 import { openSession } from './open-session.ts';
 import { createLlm, createTts } from './providers.ts';
-import { patternRenderer } from './render/pattern.ts';
-import { portraitRenderer } from './render/portrait.ts';
-import type { Renderer } from './render/renderer.ts';
+import { attachFrameLink } from './frame-link.ts';
+import { openRendering } from './rendering.ts';
 import type { History } from './sessions/history.ts';
 import { MemoryHistory } from './sessions/memory-history.ts';
 import { SessionRegistry } from './sessions/registry.ts';
 import { SqliteHistory } from './sessions/sqlite/sqlite-history.ts';
 import { attachSignalling } from './signalling/gateway.ts';
 import { watchEventLoop } from './telemetry/event-loop.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 import { Spending } from './telemetry/spending.ts';
 import { fliteTts } from './tts/flite.ts';
 
@@ -36,7 +36,7 @@ export interface App {
 const PAGE = fileURLToPath(new URL('../dist/client/', import.meta.url));
 
 /** Adapters that stand in for the configured ones. */
-export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>>;
+export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>> & { readonly bus?: Bus };
 
 /** Builds the server out of its parts; the one place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, log: Log, given: Adapters = {}): Promise<App> {
@@ -54,15 +54,16 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   const clock = systemClock;
   const metrics = createMetrics();
   life.defer(watchEventLoop(clock, log));
-  const [tokens, history, sfu, renderer] = await Promise.all([
-    Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock }),
+  let { port } = config;
+  const opening = Tokens.open({ secret: config.authSecret, dataDir: config.dataDir, ttl: config.tokenTtl, clock });
+  const [tokens, history, sfu, rendering] = await Promise.all([
+    opening,
     owned(life, openHistory(config, log)),
     owned(life, Sfu.create({ ...rtcOf(config), log })),
-    owned(life, given.renderer ? Promise.resolve(given.renderer) : createRenderer(config, log, metrics)),
+    owned(life, openRendering(config, given, { tokens: opening, port: () => port, clock, log, metrics })),
   ]);
+  const { renderer, understudy, remote } = rendering;
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
-  const idleLoops = new IdleLoops({ renderer, folder: join(config.dataDir, 'idle'), log });
-  life.defer((reason) => idleLoops.close(reason));
   const limits = createLimits(ratesOf(config), metrics, clock);
   const flite = fliteTts({ log });
   const [llm, tts] = await Promise.all([
@@ -72,8 +73,15 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   const spending = new Spending(config.prices, metrics);
   const { maxViewers, historyTokens, prefer } = config;
   const speakers = { llm, tts, flite, spending, historyTokens };
-  const foundation = { sfu, renderer, idleLoops, ...speakers, maxViewers, prefer, clock, log, metrics };
-  const sessions = await SessionRegistry.open({
+  // Until it is known which sessions there are, all may be.
+  let registry: SessionRegistry | undefined;
+  const isWanted = (avatar: string): boolean => registry?.wants(avatar) ?? true;
+  const cast = await openCast(
+    { config, store: history.avatars, renderer, understudy, ...speakers, isWanted, clock, log, metrics },
+    life,
+  );
+  const foundation = { sfu, renderer, ...cast, ...speakers, maxViewers, prefer, clock, log, metrics };
+  const sessions = (registry = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,
     idleTimeout: config.sessionIdleTimeout,
@@ -82,7 +90,8 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     clock,
     log,
     metrics,
-  });
+  }));
+  cast.avatars.sweep();
   const http = await createHttp({
     config,
     sessions,
@@ -91,17 +100,27 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     metrics,
     log,
     pageDir: PAGE,
-    avatars: () =>
-      avatars().map(({ id, name, voice }) => ({ id, name, renderer: renderer.name, ...(tts === flite ? { voice } : {}) })),
-    ready: () => (sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
+    avatars: cast.avatars,
+    ready: () => [
+      ...(sfu.missing === 0 ? [] : [`${sfu.missing} of ${config.rtcWorkers} media workers being replaced`]),
+      ...rendering.missing(),
+    ],
   });
   life.defer(() => http.close());
   const signalling = attachSignalling(http.server, { config, sessions, tokens, limits, metrics, clock, log });
   life.defer((reason) => signalling.close(reason));
+  if (remote) {
+    const links = attachFrameLink(http.server, { config, renderer: remote, tokens, limits, log });
+    // What is being drawn says good-bye before its links are cut.
+    life.defer(async (reason) => {
+      await remote.close(reason);
+      await links.close(reason);
+    });
+  }
   life.defer((reason) => sessions.close(reason));
-  const port = await listen(http, config);
+  port = await listen(http, config);
   // The first visitor shall not wait for the default face's idle loop.
-  idleLoops.get(avatars()[0]?.id ?? '').catch((error: unknown) => {
+  cast.idleLoops.get(builtIns()[0]?.id ?? '').catch((error: unknown) => {
     if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
   });
   return config.publicUrl ?? `http://${isAnywhere(config.host) ? 'localhost' : config.host}:${String(port)}`;
@@ -114,15 +133,8 @@ async function owned<T extends { close(reason: string): Promise<void> }>(life: L
   return part;
 }
 
-async function openHistory({ database }: Config, log: Log): Promise<History> {
+async function openHistory({ database }: Config, log: Log): Promise<History & { readonly avatars: AvatarStore }> {
   return database.kind === 'memory' ? new MemoryHistory() : SqliteHistory.open({ path: database.path, log });
-}
-
-function createRenderer({ renderer, pattern }: Config, log: Log, metrics: Metrics): Promise<Renderer> {
-  const clock = systemClock;
-  if (renderer === 'portrait') return portraitRenderer({ avatars: avatars(), log, clock, metrics });
-  const { delay: delayMs, failAfter, ...faults } = pattern;
-  return Promise.resolve(patternRenderer({ ...faults, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) }));
 }
 
 function rtcOf({ host, rtcWorkers, rtcPort, announcedAddress }: Config): Omit<Parameters<typeof Sfu.create>[0], 'log'> {

@@ -62,7 +62,13 @@ test.each([
   ['TTS', 'espeak', 'elevenlabs, openai, flite'],
   ['LLM_PRICE', '3', 'in and out'],
   ['ELEVENLABS_VOICE_ID', '../x', 'letters'],
-  ['RENDERER', 'gpu', 'portrait, pattern'],
+  ['RENDERER', 'gpu', 'portrait, remote, pattern'],
+  ['RENDER_ENGINE', 'Infinite Talk', 'name of an engine'],
+  ['RENDER_SIZE', '511x512', 'both even'],
+  ['RENDER_SIZE', '4000x4000', 'at most 720x1280'],
+  ['RENDER_PATIENCE', '-1', 'from 0'],
+  ['FRAME_LINK_URL', 'http://x', 'ws(s) URL'],
+  ['FRAME_LINK_URL', 'ws://x/path', 'without a path'],
   ['PATTERN_DROP', '1.5', 'from 0 to 1'],
   ['PATTERN_RTF', 'NaN', 'a number'],
   ['PATTERN_RTF', '1,2', 'from the fourth window on'],
@@ -85,10 +91,20 @@ test('the test card can be made slower in the middle of what it draws', () => {
 
 test('what comes later is refused when chosen, and reported when merely set', () => {
   expect(complaintOf({ STT: 'openai', OPENAI_API_KEY: 'sk-hush' })).toMatch(/STT is not available yet.*pocketsphinx/);
-  expect(complaintOf({ RENDERER: 'remote' })).toMatch(/RENDERER needs GPU render workers/);
-  const config = readConfig({ REDIS_URL: 'redis://:hush@x', S3_BUCKET: 'b' });
+  const config = readConfig({ TURN_SECRET: 'hush', S3_BUCKET: 'b' });
   expect(config.warnings).toHaveLength(2);
   expect(config.warnings.join()).not.toContain('hush');
+});
+
+test('a remote renderer needs a Redis to find its workers by, and never repeats its address', () => {
+  expect(complaintOf({ RENDERER: 'remote' })).toMatch(/RENDERER is "remote".*set REDIS_URL/);
+  expect(readConfig({ RENDERER: 'remote', REDIS_URL: 'redis://:hush@x' })).toMatchObject({
+    renderer: 'remote',
+    remote: { redisUrl: 'redis://:hush@x', engine: 'infinitetalk', size: { width: 512, height: 512 }, patience: 60_000 },
+  });
+  const line = complaintOf({ RENDERER: 'remote', REDIS_URL: 'http://:hush@x' });
+  expect(line).toMatch(/REDIS_URL must be the address of a Redis/);
+  expect(line).not.toContain('hush');
 });
 
 test.each([

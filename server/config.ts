@@ -6,6 +6,7 @@ import { redact } from '#base/redact.ts';
 import { isRange } from './auth/addresses.ts';
 import { PROVIDER_FIELDS, PROVIDER_SECRETS, providerConflicts, providersOf, type Providers } from './provider-settings.ts';
 import { decimal, hidden, integer, oneOf } from './setting-kinds.ts';
+import { REMOTE_FIELDS, remoteConflicts, remoteOf, type RemoteSettings } from './remote-settings.ts';
 import { strangers } from './settings.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -83,10 +84,8 @@ const Settings = z.object({
   DATA_DIR: z.string().optional(),
   DATABASE_URL: database.optional(),
   ...PROVIDER_FIELDS,
-  RENDERER: z
-    .enum(['portrait', 'pattern', 'remote'], { error: 'must be one of portrait, pattern' })
-    .refine((name) => name !== 'remote', 'needs GPU render workers, which are not available yet; use portrait or pattern')
-    .default('portrait'),
+  RENDERER: oneOf('portrait', 'remote', 'pattern').default('portrait'),
+  ...REMOTE_FIELDS,
   PATTERN_RTF: rtf.default({ rtf: 0 }),
   PATTERN_DROP: decimal(0, 1).default(0),
   PATTERN_DELAY: integer(0, 600_000).default(0),
@@ -96,6 +95,7 @@ const Settings = z.object({
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
   MAX_SESSIONS: integer(1, 100_000).default(100),
   MAX_VIEWERS: integer(1, 100_000).default(100),
+  MAX_AVATARS: integer(0, 100_000).default(100),
   SESSION_IDLE_TIMEOUT: integer(1_000, 2_000_000_000).default(600_000),
   SESSION_RETENTION: integer(0, 1_000_000_000_000).default(30 * 86_400_000),
   TOKEN_TTL: integer(1_000, 2_000_000_000).default(86_400_000),
@@ -108,7 +108,7 @@ const Settings = z.object({
 });
 
 export const SETTING_NAMES: readonly string[] = Object.keys(Settings.shape);
-const SECRETS = new Set(['AUTH_SECRET', 'DATABASE_URL', ...PROVIDER_SECRETS]);
+const SECRETS = new Set(['AUTH_SECRET', 'DATABASE_URL', 'REDIS_URL', ...PROVIDER_SECRETS]);
 const SECRET_NAME = /(KEY|SECRET|TOKEN|PASSWORD)$/;
 /** What is shorter is no secret, and would be cut out of ordinary words. */
 const SHORTEST_SECRET = 8;
@@ -131,7 +131,8 @@ export interface Config extends Providers {
   /** Absolute. */
   readonly dataDir: string;
   readonly database: DatabaseSettings;
-  readonly renderer: 'portrait' | 'pattern';
+  readonly renderer: 'portrait' | 'remote' | 'pattern';
+  readonly remote: RemoteSettings;
   readonly pattern: PatternSettings;
   /** Each clause as soon as it can't stall, or an utterance without pauses. */
   readonly prefer: 'prompt' | 'smooth';
@@ -140,6 +141,8 @@ export interface Config extends Providers {
   readonly maxSessions: number;
   /** Per session. */
   readonly maxViewers: number;
+  /** That may be made here. */
+  readonly maxAvatars: number;
   readonly sessionIdleTimeout: number;
   /** That ended sessions and what was said in them are kept. */
   readonly sessionRetention: number;
@@ -199,13 +202,15 @@ export function readConfig(env: Env): Config {
     dataDir,
     database: read.DATABASE_URL ?? { kind: 'sqlite', path: join(dataDir, 'history.db') },
     ...providersOf(read),
-    renderer: read.RENDERER === 'pattern' ? 'pattern' : 'portrait',
+    renderer: read.RENDERER,
+    remote: remoteOf(read),
     pattern: { ...read.PATTERN_RTF, drop: read.PATTERN_DROP, delay: read.PATTERN_DELAY, failAfter: read.PATTERN_FAIL_AFTER },
     prefer: read.PREFER,
     authSecret: read.AUTH_SECRET,
     logLevel: read.LOG_LEVEL,
     maxSessions: read.MAX_SESSIONS,
     maxViewers: read.MAX_VIEWERS,
+    maxAvatars: read.MAX_AVATARS,
     sessionIdleTimeout: read.SESSION_IDLE_TIMEOUT,
     sessionRetention: read.SESSION_RETENTION,
     tokenTtl: read.TOKEN_TTL,
@@ -221,7 +226,7 @@ export function readConfig(env: Env): Config {
 }
 
 function conflictsOf(read: z.infer<typeof Settings>): string[] {
-  const found = providerConflicts(read);
+  const found = [...providerConflicts(read), ...remoteConflicts(read)];
   if (!read.AUTH_SECRET && !LOOPBACK.test(read.HOST)) {
     found.push(
       `HOST is "${read.HOST}", which others can reach: set AUTH_SECRET (at least 16 characters), or leave HOST at 127.0.0.1`,

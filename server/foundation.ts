@@ -1,6 +1,9 @@
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
-import type { IdleLoops } from '#server/avatars/idle-loops.ts';
+import type { Avatars } from '#server/avatars/avatars.ts';
+import type { Engine } from '#server/avatars/build.ts';
+import type { Face } from '#server/avatars/face.ts';
+import type { Phrases } from '#server/avatars/phrases.ts';
 import type { Llm } from '#server/llm/llm.ts';
 import type { Sfu } from '#server/media/sfu.ts';
 import type { Preference } from '#server/media/start-rule.ts';
@@ -13,7 +16,10 @@ import type { Tts } from '#server/tts/tts.ts';
 export interface Foundation {
   readonly sfu: Sfu;
   readonly renderer: Renderer;
-  readonly idleLoops: IdleLoops;
+  readonly avatars: Avatars;
+  /** What shows a face here. */
+  readonly engineOf: (face: Face) => Engine;
+  readonly phrases: Phrases;
   readonly llm: Llm;
   readonly tts: Tts;
   /** The embedded voice, which speaks where the other can't. */

@@ -1,5 +1,4 @@
 import { Lifetime } from '#base/lifetime.ts';
-import { findAvatar } from '#server/avatars/catalogue.ts';
 import { Broadcast } from '#server/media/broadcast.ts';
 import { HlsRendition } from '#server/media/hls/rendition.ts';
 import { Stage } from '#server/media/stage.ts';
@@ -13,15 +12,17 @@ const LOST_PATIENCE = 2_000;
 
 /** Everything one session is made of, on air when it is returned. Nothing is left behind when a part can't be had. */
 export async function openSession(foundation: Foundation, { id, request }: KeptSession, ageMs: number): Promise<SessionParts> {
-  const { sfu, renderer, idleLoops, maxViewers, prefer, clock, metrics } = foundation;
-  const avatar = findAvatar(request.avatar);
+  const { sfu, avatars, maxViewers, prefer, clock, metrics } = foundation;
   const log = foundation.log.child({ sessionId: id });
   const life = new Lifetime();
+  const avatar = avatars.take(request.avatar, ageMs > 0);
+  life.defer(() => avatar.release());
+  const { renderer, idleLoops } = foundation.engineOf(avatar);
   try {
     const createRouter = () => sfu.createRouter();
     const broadcast = await Broadcast.open({ createRouter, maxViewers, log, metrics, clock });
     life.defer((reason) => broadcast.close(reason));
-    const idle = await idleLoops.get(avatar.id);
+    const idle = await idleLoops.get(avatar.key);
     const stage = Stage.create({ idle, producers: broadcast, stamped: renderer.stamped, prefer, clock, log, metrics });
     life.defer((reason) => stage.close(reason));
     broadcast.on('lost', ({ viewers }) => viewers > 0 && stage.hold(LOST_PATIENCE));
@@ -38,7 +39,7 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
       clock,
     });
     life.defer((reason) => hls.close(reason));
-    const talk = talkOf(foundation, avatar, stage, log);
+    const talk = await talkOf({ ...foundation, renderer }, { avatar, request, sessionId: id, stage, loop: idle.frames, log });
     return { avatar, stage, viewers: broadcast, whep: broadcast, hls, talk, close: (reason) => life.close(reason) };
   } catch (error) {
     await life.close('could not be opened');

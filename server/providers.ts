@@ -54,7 +54,11 @@ const counted =
     log.warn({ provider, part, kind }, 'a provider failed');
   };
 
-const FACES = { pattern: 'the test card', portrait: 'a face drawn on the processor' } as const;
+const FACES = {
+  pattern: 'the test card',
+  remote: 'a face drawn by a graphics card',
+  portrait: 'a face drawn on the processor',
+} as const;
 const VOICES = { flite: 'the built-in flite voice', openai: 'a voice of OpenAI', elevenlabs: 'a voice of ElevenLabs' } as const;
 
 /** One spoken sentence on what is configured, for the demo model. */

@@ -1,13 +1,12 @@
 /** Settings whose part of the server does not exist yet, with what happens instead. */
 const LATER: readonly [pattern: RegExp, instead: string][] = [
   [/^(ICE_SERVERS|TURN_SECRET)$/, 'STUN and TURN come later; viewers reach the media ports directly'],
-  [/^REDIS_URL$/, 'Redis comes later; everything runs in this process'],
   [/^S3_/, 'S3 comes later; HLS is served from memory'],
   [/^OTEL_EXPORTER_OTLP_ENDPOINT$/, 'tracing comes later'],
 ];
 
 /** Prefixes nobody else uses on a usual machine. */
-const OURS = /^(RTC|PATTERN|HLS|OPENAI|ELEVENLABS|ICE|TURN|RENDERER|LLM|TTS|STT|AUTH|SESSION_IDLE)_/;
+const OURS = /^(RTC|PATTERN|HLS|REDIS|FRAME_LINK|RENDER|OPENAI|ELEVENLABS|ICE|TURN|RENDERER|LLM|TTS|STT|AUTH|SESSION_IDLE)_/;
 
 /** Warnings, never with values, for set variables that have no effect: known ones that come later, unknown ones of our family, and near misses. */
 export function strangers(given: Readonly<Record<string, string>>, known: readonly string[]): string[] {

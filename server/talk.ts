@@ -1,6 +1,12 @@
+import { sleep } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
+import { MS_PER_FRAME } from '#base/media.ts';
+import type { CreateSession } from '#protocol/http.ts';
+import type { Face } from '#server/avatars/face.ts';
+import type { PhraseKey, Pose } from '#server/avatars/phrases.ts';
 import type { Stage } from '#server/media/stage.ts';
+import type { RenderRequest } from '#server/render/renderer.ts';
 import type { Talk, Utterance } from '#server/sessions/ports.ts';
 import { say, speak, type SpeakOptions, type Spoken } from '#server/speech/speak.ts';
 import type { Tts } from '#server/tts/tts.ts';
@@ -10,18 +16,25 @@ import type { Foundation } from './foundation.ts';
 /** How long it usually takes from an utterance's first window until it is on air, ms; the pose is chosen for then. */
 const USUAL_START_MS = 150;
 
+export interface TalkOptions {
+  readonly avatar: Face;
+  readonly request: Pick<CreateSession, 'voice' | 'language'>;
+  readonly sessionId: string;
+  readonly stage: Stage;
+  /** Frames of the idle loop. */
+  readonly loop: number;
+  readonly log: Log;
+}
+
 /** Binds the walk to a session's avatar, renderer and stage. */
-export function talkOf(
+export async function talkOf(
   foundation: Foundation,
-  avatar: { readonly id: string; readonly voice: string },
-  stage: Stage,
-  log: Log,
-): Talk {
-  const { metrics, renderer, tts, flite, spending } = foundation;
+  { avatar, request, sessionId, stage, loop, log }: TalkOptions,
+): Promise<Talk> {
+  const { metrics, renderer, tts, flite, spending, phrases, clock } = foundation;
   const options = ({ id, traceId, language, voice, signal, mark, spent }: Utterance): SpeakOptions => ({
-    // An avatar's own voice is one of flite's, which other providers don't know.
-    voice: { voice: voice ?? (tts.name === 'flite' ? avatar.voice : undefined), language },
-    request: requestOf(avatar.id, stage),
+    voice: { voice: voice ?? voiceOf(avatar, tts), language },
+    request: requestOf(avatar.key, stage, { sessionId, utteranceId: id, traceId }),
     signal,
     mark,
     spend: (usage) => spending.add(usage, spent),
@@ -40,9 +53,20 @@ export function talkOf(
     outlook,
     frames: watched(frames, failed),
   });
+  const greeting = greetingOf(avatar, tts, request);
+  if (greeting) await phrases.load(greeting, foundation);
+  const pose = (signal: AbortSignal): Pose => {
+    return async (idleFrame, within) => {
+      const ms = ((idleFrame - stage.idleFrameIn(USUAL_START_MS) + loop) % loop) * MS_PER_FRAME;
+      if (ms <= within) await sleep(clock, ms, signal);
+    };
+  };
   return {
     speak: (prompt, utterance) => speech(utterance.id, speak(prompt, foundation, options(utterance))),
-    say: (text, utterance) => speech(utterance.id, say(text, foundation, options(utterance))),
+    say: (text, utterance) => {
+      const voices = text === greeting?.text ? phrases.around(greeting, foundation, pose(utterance.signal)) : {};
+      return speech(utterance.id, say(text, { ...foundation, ...voices }, options(utterance)));
+    },
     *apologies(error, utterance, from) {
       const part = partOf(error);
       if (!part) return;
@@ -50,12 +74,23 @@ export function talkOf(
       const made = { ...options(utterance), mark: () => undefined, fromClause: from };
       if (part === 'llm') yield speech(utterance.id, say(apologyFor(part, languageOf(tts, utterance)), foundation, made));
       if (tts === flite) return;
-      const voice = { voice: avatar.voice, language: 'en' };
+      const voice = { voice: avatar.kind === 'drawn' ? avatar.voice : undefined, language: 'en' };
       const text = apologyFor(part, voice.language);
       yield speech(utterance.id, say(text, { ...foundation, tts: flite }, { ...made, voice }));
     },
     memory: foundation.historyTokens,
   };
+}
+
+/** The own voice of a character that comes with the server is one of flite's, which other providers don't know. */
+const voiceOf = ({ kind, voice }: Face, { name }: Tts): string | undefined =>
+  kind === 'drawn' && name !== 'flite' ? undefined : voice;
+
+/** The avatar's greeting as a session says it; undefined when it has none. */
+export function greetingOf(face: Face, tts: Tts, { voice, language }: TalkOptions['request'] = {}): PhraseKey | undefined {
+  const { greeting: text } = face;
+  if (text === undefined) return undefined;
+  return { face, text, voice: voice ?? voiceOf(face, tts), language: language ?? face.language ?? 'en' };
 }
 
 /** Which part of the conversation's providers failed; undefined for other errors. */
@@ -68,10 +103,12 @@ function partOf({ code, details }: AvatarError): 'llm' | 'tts' | undefined {
 const languageOf = ({ name }: Tts, { language }: Utterance): string => (name === 'flite' ? 'en' : language);
 
 /** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
-function requestOf(avatar: string, stage: Stage): SpeakOptions['request'] {
+function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderRequest['speech']>): RenderRequest {
   let idleFrame: number | undefined;
   return {
     avatar,
+    speech,
+    idleBefore: (inMs, count) => stage.idleBefore(inMs, count),
     get idleFrame() {
       idleFrame ??= stage.idleFrameIn(USUAL_START_MS);
       return idleFrame;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Config } from '#server/config.ts';
 import { absent, missing, ok, type Finding } from './findings.ts';
 import { providers } from './providers.ts';
+import { redis } from './redis.ts';
 
 /** Settings, ports and folders as the server would use them. Needs the npm packages. */
 export async function settings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -21,6 +22,7 @@ export async function settings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     ...config.warnings.map((warning) => absent('settings', warning, 'unset it, or leave it for later')),
     ...keys(env),
     ...(await providers(config)),
+    ...(config.remote.redisUrl === undefined ? [] : await redis(config.remote.redisUrl)),
     dataDir(config.dataDir),
     await httpPort(config),
     await mediaPorts(config),

@@ -3,6 +3,7 @@ import { silentLog } from '#base/log.ts';
 import { createLimits } from '#server/auth/limits.ts';
 import { Tokens } from '#server/auth/tokens.ts';
 import { createHttp } from '#server/http/server.ts';
+import type { HttpOptions } from '#server/http/options.ts';
 import { MemoryHistory } from '#server/sessions/memory-history.ts';
 import { SessionRegistry } from '#server/sessions/registry.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
@@ -22,7 +23,7 @@ export async function describeOpenApi(): Promise<unknown> {
     metrics,
     log,
     pageDir: '/nowhere',
-    avatars: () => [],
+    avatars: noAvatars,
     ready: () => [],
   });
   try {
@@ -32,3 +33,15 @@ export async function describeOpenApi(): Promise<unknown> {
     await http.close();
   }
 }
+
+const nobody = () => Promise.reject(new Error('nothing is made for a description'));
+const noAvatars: HttpOptions['avatars'] = {
+  list: () => [],
+  get: () => {
+    throw new Error('there are no avatars in a description');
+  },
+  incoming: nobody,
+  create: nobody,
+  replace: nobody,
+  remove: nobody,
+};

@@ -1,26 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../setup/cache.mjs';
 import { buildPage } from '../setup/page.mjs';
 import { run } from '../setup/run.mjs';
+import { pythonChecks, pythonTests } from './python.ts';
 import { endStrays, marked } from './strays.ts';
-import { add, retriedIn, tallyOf, type Tally } from './tally.ts';
-
-/** What came of a check: its count, and what it has to say. */
-interface Outcome {
-  readonly tally: Tally;
-  readonly output: string;
-}
-
-/** One heading of a test run. */
-export interface Check {
-  readonly name: string;
-  run(): Promise<Outcome>;
-}
-
-const PASSED: Tally = { passed: 1, failed: 0, skipped: 0 };
-const FAILED: Tally = { passed: 0, failed: 1, skipped: 0 };
+import { add, FAILED, PASSED, retriedIn, tallyOf, type Check, type Outcome } from './tally.ts';
 
 /** What looks at the sources of the checkout at `root`, dearest first: side by side they take as long as that one. */
 export function sourceChecks(root: string): Check[] {
@@ -34,7 +20,6 @@ export function sourceChecks(root: string): Check[] {
   });
   const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
   const generator = join(root, 'scripts', 'generate.ts');
-  const python = globSync('gpu-render/**/*.py', { cwd: root }).length > 0;
   return [
     tool('lint', bin('eslint'), '--max-warnings', '0', '.'),
     tool('types', bin('tsc'), '--noEmit'),
@@ -53,7 +38,7 @@ export function sourceChecks(root: string): Check[] {
     ),
     tool('unused code', bin('knip')),
     ...(existsSync(generator) ? [tool('generated files', process.execPath, generator, '--check')] : []),
-    ...(python ? [tool('python lint', 'ruff', 'check', 'gpu-render'), tool('python types', 'mypy', 'gpu-render')] : []),
+    ...pythonChecks(root),
     { name: 'page', run: () => page(root) },
   ];
 }
@@ -67,11 +52,13 @@ async function page(root: string): Promise<Outcome> {
   }
 }
 
-/** Every test, which says as it goes what came of each file. `filters` narrow it to matching files. */
-export const testCheck = (root: string, filters: readonly string[]): Check => ({
-  name: 'tests',
-  run: () => vitest(root, join(root, 'node_modules', '.bin', 'vitest'), filters),
-});
+/** Every test, which says as it goes what came of each file. `filters` narrow it to matching files, those of gpu-render/ and all others. */
+export function testChecks(root: string, filters: readonly string[]): Check[] {
+  const own = filters.filter((filter) => !filter.startsWith('gpu-render/'));
+  const nothing = filters.length > 0 && own.length === 0;
+  const tests: Check = { name: 'tests', run: () => vitest(root, join(root, 'node_modules', '.bin', 'vitest'), own) };
+  return [...pythonTests(root, filters), ...(nothing ? [] : [tests])];
+}
 
 async function vitest(root: string, command: string, filters: readonly string[]): Promise<Outcome> {
   const report = join(root, 'dist', 'test-report.json');

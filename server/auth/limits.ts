@@ -18,6 +18,8 @@ const USUAL = {
   auth_failure: [600, 60],
   /** Sessions created, per address. */
   create: [120, 60],
+  /** Avatars sent, per address. */
+  avatar: [20, 60],
   /** WHEP offers, per address. */
   whep: [600, 60],
   /** Per session. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { jwtVerify, SignJWT } from 'jose';
+import { jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
@@ -15,6 +15,10 @@ const Payload = z.union([
   z.object({ role: z.literal('server') }).transform((): Claims => ({ role: 'server' })),
   z.object({ role: z.undefined().optional(), sub: z.literal('server') }).transform((): Claims => ({ role: 'server' })),
 ]);
+
+/** Whom tokens for workers are for; tokens of people name nobody, and neither kind passes for the other. */
+const FRAME_LINK = 'frame-link';
+const LeasePayload = z.object({ sub: z.string().min(1) });
 
 export interface TokenOptions {
   /** Undefined: a random secret is made once and kept in `dataDir`, and creating sessions needs no token on loopback. */
@@ -53,14 +57,36 @@ export class Tokens {
       .sign(this.#key);
   }
 
+  /** A token that opens the frame link of one lease, and nothing else. */
+  issueForLease(lease: string, ttl: number): Promise<string> {
+    const seconds = Math.floor(this.#options.clock.wall() / 1_000);
+    return new SignJWT()
+      .setProtectedHeader({ alg: 'HS256' })
+      .setAudience(FRAME_LINK)
+      .setSubject(lease)
+      .setIssuedAt(seconds)
+      .setExpirationTime(seconds + Math.ceil(ttl / 1_000))
+      .sign(this.#key);
+  }
+
+  /** The lease it was issued for. Throws as `verify` does. */
+  verifyForLease(token: string): Promise<string> {
+    return this.#read(token, { audience: FRAME_LINK }, (payload) => LeasePayload.parse(payload).sub);
+  }
+
   /** Throws AvatarError `unauthorized` for a token that is malformed, expired, or signed with another secret. */
-  async verify(token: string): Promise<Claims> {
+  verify(token: string): Promise<Claims> {
+    return this.#read(token, {}, (payload) => Payload.parse(payload));
+  }
+
+  async #read<T>(token: string, options: JWTVerifyOptions, parse: (payload: JWTPayload) => T): Promise<T> {
     try {
       const { payload } = await jwtVerify(token, this.#key, {
+        ...options,
         algorithms: ['HS256'],
         currentDate: new Date(this.#options.clock.wall()),
       });
-      return Payload.parse(payload);
+      return parse(payload);
     } catch (cause) {
       const expired = cause instanceof Error && 'code' in cause && cause.code === 'ERR_JWT_EXPIRED';
       const message = expired ? 'The token has expired; ask for a new one.' : 'The token is not one of this server.';

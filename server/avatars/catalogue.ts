@@ -1,5 +1,8 @@
 import { AvatarError } from '#base/errors.ts';
 
+/** Ids that a refusal names at most. */
+const MOST_NAMED = 20;
+
 /** The characters this server comes with. `look` is for the renderer; `voice` suggests one of flite's (slt, kal, rms, awb, kal16). */
 const CATALOGUE = [
   {
@@ -52,16 +55,17 @@ const CATALOGUE = [
   },
 ] as const;
 
-export type Avatar = (typeof CATALOGUE)[number];
+/** A character that comes with the server. */
+export type BuiltIn = (typeof CATALOGUE)[number];
 
-/** Every avatar, the default one first. */
-export const avatars = (): readonly Avatar[] => CATALOGUE;
+/** Every character that comes with the server, the default one first. */
+export const avatars = (): readonly BuiltIn[] => CATALOGUE;
 
-/** The avatar of that id, or the default one when none is asked for. Throws `avatar_not_found`. */
-export function findAvatar(id: string = CATALOGUE[0].id): Avatar {
+/** The one of that id, or the default one when none is asked for; `others` may be chosen, too. Throws `avatar_not_found`. */
+export function findAvatar(id: string = CATALOGUE[0].id, others: readonly string[] = []): BuiltIn {
   const found = CATALOGUE.find((avatar) => avatar.id === id);
   if (found) return found;
-  const allowed = CATALOGUE.map((avatar) => avatar.id);
+  const allowed = [...CATALOGUE.map((avatar) => avatar.id), ...others].slice(0, MOST_NAMED);
   throw new AvatarError('avatar_not_found', `There is no avatar "${id.slice(0, 64)}". Choose one of: ${allowed.join(', ')}.`, {
     details: { allowed },
   });

@@ -58,6 +58,8 @@ export interface Window {
   readonly overlapFrames: number;
   readonly freshFrames: number;
   readonly samples: Int16Array;
+  /** The sound that follows, for renderers that hear ahead: `lookAheadFrames × 640` samples, silence after the clause's end. */
+  readonly ahead?: Int16Array;
   readonly clause: Clause;
   /** A window ends with its clause, so that a pause may fall there; it is then padded with silence to whole frames. */
   readonly endOfClause: boolean;
@@ -66,6 +68,8 @@ export interface Window {
 /** A raw picture, I420 (planes Y, U, V one after the other, no row padding; width and height even). */
 export interface VideoFrame extends Size {
   readonly data: Uint8Array;
+  /** Why it is less than was promised, in words: drawn smaller, or by another; undefined for what is as it should be. */
+  readonly lesser?: string | undefined;
   /**
    * Gives the memory back now, for who has drawn the picture for one use: 10 MB/s that wait for the garbage collector make it run each second.
    * Called by the last who needs the picture, if at all; `data` may show another one afterwards.

@@ -15,6 +15,12 @@ interface Rendering extends Span {
   readonly came: { readonly share: number; readonly at: number }[];
 }
 
+/** Until when (ms) speech waits for somebody to draw it, as far as known, and why, in words. */
+export interface Wait {
+  readonly until: number | undefined;
+  readonly why: string;
+}
+
 /**
  * What playout may know of speech that is still being made. The walk writes it, playout reads it.
  * All positions are ticks from the start of the utterance.
@@ -32,8 +38,10 @@ export class Outlook {
   held = false;
   /** Why pictures are missing or late, in words, where the walk knows; undefined while nothing is wrong. */
   trouble?: string | undefined;
-  /** How quickly pictures are drawn. */
-  readonly pace: Pace;
+  /** Nobody can draw before; undefined when somebody does, or when that isn't known. */
+  wait: Wait | undefined;
+  /** How quickly pictures are drawn, by whoever draws now. */
+  pace: Pace;
   /** What the renderer gets at once, in order; the ones that are drawn are taken out. */
   readonly #windows: Span[] = [];
   #rendering: Rendering | undefined;
@@ -54,7 +62,7 @@ export class Outlook {
     if (endOfClause && this.clauseEnds.at(-1) !== this.known) this.clauseEnds.push(this.known);
   }
 
-  /** The renderer sets to work on the window that starts at `start`. */
+  /** The renderer sets to work on the window that starts at `start`, for the first time or anew. */
   begin(start: number, now: number): void {
     const window = this.#windows.find((one) => one.start === start);
     if (window) this.#rendering = { ...window, since: now, came: [] };
@@ -80,6 +88,13 @@ export class Outlook {
     if (this.drawn < end) this.draw((end - this.drawn) / TICKS_PER_FRAME);
   }
 
+  /** The window being drawn will not be: what comes of it says nothing about the pace. */
+  leaveOut(): void {
+    const left = this.#rendering;
+    this.#rendering = undefined;
+    if (left && this.drawn < left.end) this.draw((left.end - this.drawn) / TICKS_PER_FRAME);
+  }
+
   /** A window of so many frames took the renderer `tookMs`. */
   measure(frames: number, tookMs: number, lag?: number): void {
     this.pace.measure(frames, tookMs, lag);
@@ -98,12 +113,14 @@ export class Outlook {
 
   /**
    * The earliest instant, ms, at which speech from `from` to `to` may start so that each of its pictures is drawn when it is due, if the
-   * renderer keeps its pace: no picture k of them is expected later than k × 40 ms after it. In the past when all are drawn.
+   * renderer keeps its pace: no picture k of them is expected later than k × 40 ms after it. In the past when all are drawn,
+   * infinite when it isn't known when somebody will draw.
    * `to` may lie beyond what is known: the voice up to there is taken to come in time.
    */
   safeStart(from: number, to: number, now: number): number {
     let safe = Number.NEGATIVE_INFINITY;
-    let free = now;
+    if (this.wait && this.wait.until === undefined && this.drawn < to) return Number.POSITIVE_INFINITY;
+    let free = Math.max(now, this.wait?.until ?? now);
     let variance = 0;
     const lag = this.#lag();
     for (const window of this.#windowsUntil(to)) {

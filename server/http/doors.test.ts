@@ -7,12 +7,19 @@ import type { App } from './options.ts';
 
 const SECRET = 'sixteen characters at least';
 const SDP = 'application/sdp';
+const FORM = 'multipart/form-data; boundary=part';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
+const avatarForm = [
+  '--part\r\nContent-Disposition: form-data; name="name"\r\n\r\nAda\r\n',
+  '--part\r\nContent-Disposition: form-data; name="image"; filename="ada.png"\r\n\r\npixels\r\n--part--\r\n',
+].join('');
 /** What a route needs to succeed, where `{}` as JSON won't do. */
 const BODIES: Readonly<Record<string, { type?: string; payload: string }>> = {
   'POST /v1/sessions/:id/tokens': { payload: '{"role":"viewer"}' },
   'POST /v1/sessions/:id/prompts': { payload: '{"text":"hi","mode":"say"}' },
   'POST /v1/sessions/:id/whep': { type: SDP, payload: 'v=0\r\n' },
+  'POST /v1/avatars': { type: FORM, payload: avatarForm },
+  'PUT /v1/avatars/:avatar': { type: FORM, payload: avatarForm },
   'PATCH /v1/sessions/:id/whep/:viewer': { type: FRAGMENT, payload: 'a=x' },
 };
 
@@ -31,8 +38,12 @@ interface Ask {
 
 async function ask({ method, url, id, token, query = '', remoteAddress = '192.0.2.1' }: Ask) {
   const { type = 'application/json', payload = '{}' } = BODIES[`${method} ${url}`] ?? {};
-  const path = url.replace(':id', id).replace(':viewer', 'whep-viewer-1').replace(':file', 'init_0.mp4');
-  const withBody = method === 'POST' || method === 'PATCH';
+  const path = url
+    .replace(':id', id)
+    .replace(':viewer', 'whep-viewer-1')
+    .replace(':avatar', 'av_default')
+    .replace(':file', 'init_0.mp4');
+  const withBody = ['POST', 'PUT', 'PATCH'].includes(method);
   return http.app.inject({
     method: method as 'GET',
     url: `${path}${query}`,
@@ -70,6 +81,10 @@ describe('every route', () => {
       'GET /readyz': 'public',
       'GET /metrics': 'operator',
       'GET /v1/avatars': 'open',
+      'GET /v1/avatars/:avatar': 'create',
+      'POST /v1/avatars': 'create',
+      'PUT /v1/avatars/:avatar': 'create',
+      'DELETE /v1/avatars/:avatar': 'create',
       'POST /v1/sessions': 'create',
       'GET /v1/sessions/:id': 'viewer',
       'DELETE /v1/sessions/:id': 'host',

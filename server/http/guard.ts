@@ -13,7 +13,7 @@ export type Door = 'host' | 'viewer' | 'create' | 'operator' | 'open';
 export interface Guard {
   /** The token must be of one of these roles in the session that `:id` names; a server's token opens every session. */
   session(...roles: readonly ('host' | 'viewer')[]): Check;
-  /** A server's token; without AUTH_SECRET none is needed on this machine. */
+  /** For what sessions and avatars are made by: a server's token; without AUTH_SECRET none is needed on this machine. */
   readonly create: Check;
   /** A server's token, or none on this machine. */
   readonly operator: Check;
@@ -57,11 +57,11 @@ export function createGuard({ sessions, tokens, limits, config }: HttpOptions): 
       const claims = await claimsOf(request);
       if (claims?.role === 'server') return;
       if (tokens.guarded) {
-        if (!claims) throw new AvatarError('unauthorized', 'Creating a session needs a token of role server.');
-        throw new AvatarError('forbidden', `Creating a session needs a token of role server, not ${claims.role}.`);
+        if (!claims) throw new AvatarError('unauthorized', 'Creating sessions and avatars needs a token of role server.');
+        throw new AvatarError('forbidden', `Creating sessions and avatars needs a token of role server, not ${claims.role}.`);
       }
       if (!isLocal(request, config))
-        throw new AvatarError('forbidden', 'Without AUTH_SECRET only this machine may create sessions.');
+        throw new AvatarError('forbidden', 'Without AUTH_SECRET only this machine may create sessions and avatars.');
     }),
     operator: door('operator', async (request) => {
       const claims = await claimsOf(request);

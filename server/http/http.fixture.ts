@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
 import { silentLog } from '#base/log.ts';
 import { createLimits, LIMIT_KINDS, type LimitKind } from '#server/auth/limits.ts';
 import { Tokens } from '#server/auth/tokens.ts';
@@ -50,6 +51,7 @@ export async function silentHttp(
   });
   const tokens = await Tokens.open({ secret, dataDir, ttl: 60_000, clock: systemClock });
   const limits = createLimits(Object.fromEntries(LIMIT_KINDS.map((kind) => [kind, rates[kind] ?? rate])), metrics, systemClock);
+  const avatars = oneAvatar(dataDir);
   const app = await createHttp({
     config: { publicUrl: undefined, allowedOrigins: [], trustProxy: [], maxConnections: 1_000, ...config },
     sessions,
@@ -58,7 +60,7 @@ export async function silentHttp(
     metrics,
     log: silentLog,
     pageDir: join(dataDir, 'page'),
-    avatars: () => [{ id: 'default', name: 'Default', renderer: 'silent' }],
+    avatars,
     ready: () => [],
     ...rest,
   });
@@ -69,6 +71,7 @@ export async function silentHttp(
     tokens,
     limits,
     metrics,
+    avatars,
     parts,
     dataDir,
     async create(payload: Record<string, unknown> = {}): Promise<Opened> {
@@ -81,6 +84,31 @@ export async function silentHttp(
       await sessions.close('test over');
       await rm(dataDir, { recursive: true });
     },
+  };
+}
+
+/** One avatar that was made and can be had, changed and deleted as often as one likes; any other id is unknown. */
+function oneAvatar(dataDir: string): { -readonly [Call in keyof HttpOptions['avatars']]: HttpOptions['avatars'][Call] } {
+  const details = {
+    id: 'av_default',
+    name: 'Default',
+    renderer: 'silent',
+    kind: 'clip',
+    state: 'ready',
+    engines: ['clip'],
+  } as const;
+  let uploads = 0;
+  const get = (id: string) => {
+    if (id !== details.id) throw new AvatarError('avatar_not_found', `There is no avatar "${id}".`);
+    return { ...details, engines: [...details.engines] };
+  };
+  return {
+    list: () => [details],
+    get,
+    incoming: async () => join(dataDir, `upload-${(uploads += 1)}`),
+    create: async ({ name }) => ({ ...get(details.id), name, state: 'queued' }),
+    replace: async (id) => get(id),
+    remove: async (id) => void get(id),
   };
 }
 

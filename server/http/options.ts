@@ -2,10 +2,11 @@ import type { FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '#base/log.ts';
-import { ErrorBody, type AvatarInfo } from '#protocol/http.ts';
+import { ErrorBody } from '#protocol/http.ts';
 import type { Limits } from '#server/auth/limits.ts';
 import type { Origins } from '#server/auth/origins.ts';
 import type { Tokens } from '#server/auth/tokens.ts';
+import type { Avatars } from '#server/avatars/avatars.ts';
 import type { SessionRegistry } from '#server/sessions/registry.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 
@@ -35,7 +36,7 @@ export interface HttpOptions {
   readonly log: Log;
   /** Folder of the built page; may be missing. */
   readonly pageDir: string;
-  readonly avatars: () => readonly AvatarInfo[];
+  readonly avatars: Pick<Avatars, 'list' | 'get' | 'incoming' | 'create' | 'replace' | 'remove'>;
   /** What is still missing before sessions can be served; empty = ready. */
   readonly ready: () => readonly string[];
 }

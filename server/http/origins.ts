@@ -2,7 +2,7 @@ import { AvatarError } from '#base/errors.ts';
 import { isAllowedOrigin, isOwnHost } from '#server/auth/origins.ts';
 import type { App, HttpOptions } from './options.ts';
 
-const METHODS = 'GET, POST, PATCH, DELETE';
+const METHODS = 'GET, POST, PUT, PATCH, DELETE';
 const REQUEST_HEADERS = 'Authorization, Content-Type, If-Match, Traceparent';
 const ANSWER_HEADERS = 'Location, ETag, Link, Retry-After, Traceparent, X-Request-Id';
 

@@ -87,7 +87,7 @@ test('bad tokens are refused everywhere, also where none is needed', async () =>
     expect([created.statusCode, created.headers['www-authenticate']]).toEqual([401, 'Bearer']);
     expect((await app.inject({ url: '/v1/avatars', headers: { authorization } })).statusCode).toBe(401);
   }
-  expect((await app.inject({ url: '/v1/avatars' })).json()).toMatchObject({ avatars: [{ id: 'default' }] });
+  expect((await app.inject({ url: '/v1/avatars' })).json()).toMatchObject({ avatars: [{ id: 'av_default' }] });
 });
 
 test('with AUTH_SECRET only a server may create', async () => {

@@ -42,7 +42,7 @@ export async function createHttp(options: HttpOptions): Promise<App> {
   stage(app, options, guard);
   whep(app, options, guard);
   hls(app, options, guard);
-  avatars(app, options, guard);
+  await avatars(app, options, guard);
   health(app, options);
   metrics(app, options, guard);
   await page(app, options);

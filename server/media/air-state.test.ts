@@ -30,6 +30,16 @@ describe('what is told of an utterance on air', () => {
     ]);
   });
 
+  it('a wait without an end that is known is told with what is waited for, each second', () => {
+    for (let now = 0; now < 2_000; now += 40) air.waiting('u', undefined, now, 'no GPU worker is there');
+    air.waiting('u', 3_000, 2_000, 'the next free GPU is for this answer');
+    expect(said.map(({ etaMs, reason }) => [etaMs, reason])).toEqual([
+      [undefined, 'no GPU worker is there'],
+      [undefined, 'no GPU worker is there'],
+      [3_000, 'the next free GPU is for this answer'],
+    ]);
+  });
+
   it('a few missing pictures are no news; more are, with the reason, until a second of them was there', () => {
     air.speaking('u');
     show(4, false);

@@ -16,7 +16,7 @@ const RECOVERY = 25;
 export class AirState {
   #state: Air['state'] = 'idle';
   readonly #say: (event: Air) => void;
-  #told = { etaMs: 0, at: 0 };
+  #told: { etaMs: number | undefined; at: number } = { etaMs: 0, at: 0 };
   #missing = 0;
   #whole = 0;
 
@@ -32,15 +32,20 @@ export class AirState {
     this.#say({ state: 'speaking', utteranceId });
   }
 
-  /** Nothing is given out before the next clause, for so long as far as known. */
-  waiting(utteranceId: string, etaMs: number | undefined, now: number): void {
-    if (etaMs === undefined || (etaMs < QUIET_PAUSE && this.#state !== 'buffering')) return;
-    const left = this.#told.etaMs - (now - this.#told.at);
-    const off = Math.abs(etaMs - left) - Math.max(QUIET_PAUSE, OFF_BY * etaMs);
-    if (this.#state === 'buffering' && off <= 0 && now - this.#told.at < RENEW) return;
+  /** Nothing is given out before the next clause, for so long as far as known, and because of that. */
+  waiting(utteranceId: string, etaMs: number | undefined, now: number, why?: string): void {
+    if (etaMs === undefined ? why === undefined : etaMs < QUIET_PAUSE && this.#state !== 'buffering') return;
+    const isFresh = this.#state === 'buffering' && now - this.#told.at < RENEW;
+    if (isFresh && !this.#isOff(etaMs, now)) return;
     this.#state = 'buffering';
     this.#told = { etaMs, at: now };
-    this.#say({ state: 'buffering', etaMs, utteranceId });
+    this.#say({ state: 'buffering', ...(etaMs === undefined ? {} : { etaMs }), utteranceId, ...(why === undefined ? {} : { reason: why }) });
+  }
+
+  #isOff(etaMs: number | undefined, now: number): boolean {
+    if (etaMs === undefined || this.#told.etaMs === undefined) return etaMs !== this.#told.etaMs;
+    const left = this.#told.etaMs - (now - this.#told.at);
+    return Math.abs(etaMs - left) > Math.max(QUIET_PAUSE, OFF_BY * etaMs);
   }
 
   /** An instant of speech is past, `whole` or without what belongs to it. */

@@ -11,7 +11,7 @@ const REFILL = 25 * TICKS_PER_FRAME;
 /** What a speech has for the next instant: a frame, a wait (ms, when known) before its next clause, a stall inside one, or its end. */
 export type Next =
   | { readonly kind: 'frame'; readonly frame: AvFrame }
-  | { readonly kind: 'wait'; readonly etaMs: number | undefined }
+  | { readonly kind: 'wait'; readonly etaMs: number | undefined; readonly why?: string | undefined }
   | { readonly kind: 'stall' }
   | { readonly kind: 'end' };
 
@@ -70,7 +70,7 @@ export class Airing {
     if (!inside && holdMs > 0) return { kind: 'wait', etaMs: holdMs };
     if (!inside && head.startOfClause) {
       const wait = this.#wait(now);
-      if (wait !== 0) return { kind: 'wait', etaMs: wait };
+      if (wait !== 0) return this.#waiting(wait, now);
       this.#rtfAtStart = this.speech.outlook.rtf;
     }
     this.#ready.shift();
@@ -110,6 +110,13 @@ export class Airing {
     if (outlook.known > 0) this.#heardAt ??= now;
     if (this.#prefer === 'prompt' || this.#position > 0) return waitBeforeClause(outlook, this.#position, now);
     return waitBeforeUtterance(outlook, now, now - (this.#heardAt ?? now));
+  }
+
+  /** A wait is told as long as the renderer itself has to wait, at least. */
+  #waiting(etaMs: number | undefined, now: number): Next {
+    const { wait } = this.speech.outlook;
+    if (!wait) return { kind: 'wait', etaMs };
+    return { kind: 'wait', etaMs: etaMs ?? (wait.until === undefined ? undefined : Math.max(1, wait.until - now)), why: wait.why };
   }
 
   get #refilled(): boolean {

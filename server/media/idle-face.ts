@@ -8,6 +8,8 @@ export interface IdleSource {
   readonly frames: number;
   /** Usual thumbnail difference between neighbours. */
   readonly motion: number;
+  /** Thumbnail difference of a frame to the one before it: more than usual in a blink. */
+  step(frame: number): number;
   /** The stored packet of a frame; undefined when idle is encoded live. */
   packet(frame: number): EncodedPicture | undefined;
   /** Raw pictures from `frame` on, round and round. */
@@ -36,7 +38,8 @@ export class IdleFace {
   /** Lays the loop anew so that at `frame` it shows the picture nearest to `last`. */
   align(frame: number, last: VideoFrame): void {
     const offsets = Array.from({ length: this.source.frames / FPS }, (_, second) => second * FPS);
-    const candidates = offsets.map((offset) => (frame + offset) % this.source.frames);
+    // The loop's picture of the instant that `last` was shown at: what moves, as lids do in a blink, goes on from there.
+    const candidates = offsets.map((offset) => (frame - 1 + offset + this.source.frames) % this.source.frames);
     const { frame: nearest } = this.source.nearest(last, candidates);
     this.#offset = offsets[candidates.indexOf(nearest)] ?? 0;
   }

@@ -46,8 +46,12 @@ export class IdleLoop {
     this.size = size;
     this.frames = stored.length;
     this.#stored = stored;
-    this.motion =
-      stored.reduce((sum, { thumbnail }, frame) => sum + difference(thumbnail, this.#at(frame + 1).thumbnail), 0) / stored.length;
+    this.motion = stored.reduce((sum, _, frame) => sum + this.step(frame), 0) / stored.length;
+  }
+
+  /** `difference` of a frame to the one before it. */
+  step(frame: number): number {
+    return difference(this.#at(frame - 1).thumbnail, this.#at(frame).thumbnail);
   }
 
   /**

@@ -27,6 +27,10 @@ export class LiveIdle implements IdleSource {
     return new LiveIdle({ width, height }, all);
   }
 
+  step(): number {
+    return this.motion;
+  }
+
   packet(): undefined {
     return undefined;
   }

@@ -204,7 +204,7 @@ export class Playout {
 
   #releasePicture(frame: number, overdue: boolean): void {
     const spoken = this.#decided.get(frame);
-    if (spoken && this.#airing) this.#told(this.#airing, spoken.picture !== undefined);
+    if (spoken && this.#airing) this.#told(this.#airing, spoken.picture !== undefined, spoken.picture?.lesser);
     this.#sinks.picture(frame, spoken, overdue);
   }
 
@@ -222,11 +222,12 @@ export class Playout {
     if (next.kind === 'stall') this.#told(airing, false);
     this.#rest(frame);
     if (next.kind === 'end') this.#off(airing, airing.draining && !airing.complete ? 'interrupted' : 'done');
-    else if (next.kind === 'wait') this.#air.waiting(airing.speech.utteranceId, next.etaMs, now);
+    else if (next.kind === 'wait') this.#air.waiting(airing.speech.utteranceId, next.etaMs, now, next.why);
   }
 
-  #told(airing: Airing, whole: boolean): void {
-    this.#air.shown(airing.speech.utteranceId, whole, () => airing.trouble(this.#options.clock.now()));
+  #told(airing: Airing, whole: boolean, lesser?: string): void {
+    const why = (): string => lesser ?? airing.trouble(this.#options.clock.now());
+    this.#air.shown(airing.speech.utteranceId, whole && lesser === undefined, why);
   }
 
   #speak(airing: Airing, frame: number, spoken: AvFrame): void {

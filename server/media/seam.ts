@@ -1,10 +1,13 @@
 import type { VideoFrame } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { IdleFace } from './idle-face.ts';
+import { mix } from './mix.ts';
 import { difference, thumbnail } from './thumbnails.ts';
 
 /** Length of a cross-fade, frames; the test card is cut, because half a flash would be none. */
 export const FADE = 5;
+/** So far from a switch, frames, whatever the loop does belongs to the same moment for who looks on. */
+const AROUND = 12;
 
 /** Joins idle and speech: decides what each live picture looks like around a switch, and measures how visible the switch was. */
 export class Seam {
@@ -17,6 +20,10 @@ export class Seam {
   /** Mixed pictures, one after the other: memory that is new for each would keep the garbage collector busy. */
   #mixed: Uint8Array | undefined;
   #before: Uint8Array | undefined;
+  /** The spoken picture before, as it was drawn. */
+  #drawn: Uint8Array | undefined;
+  /** The largest step that the loop and the speech make by themselves around the switch. */
+  #own = 0;
   #worst = 0;
   #measuring = false;
   #speechMotion = 0;
@@ -30,13 +37,16 @@ export class Seam {
 
   /** From stage frame `frame` on, `to` is on air; `last` is the picture idle takes over from. */
   turn(frame: number, to: 'speech' | 'idle', last: VideoFrame | undefined): void {
+    this.#own = this.#stepsAround(frame);
     if (to === 'idle' && last) this.#idle.align(frame, last);
+    this.#own = Math.max(this.#own, this.#stepsAround(frame));
     this.#idle.prepare(frame);
     this.#measured();
     this.#measuring = true;
     this.#to = to;
     this.#start = frame;
     this.#last = last;
+    this.#drawn = undefined;
     this.#worst = 0;
   }
 
@@ -50,14 +60,14 @@ export class Seam {
     const fading = this.fading(frame);
     const weight = (frame - this.#start + 1) / (this.#length + 1);
     if (spoken) {
-      if (!fading || this.#to !== 'speech') return this.#measure(frame, spoken, true);
+      if (!fading || this.#to !== 'speech') return this.#measure(frame, spoken, spoken);
       const idle = await this.#idle.picture(frame);
       this.#before ??= thumbnail(idle);
-      return this.#measure(frame, this.#mix(idle, spoken, weight), true);
+      return this.#measure(frame, this.#mix(idle, spoken, weight), spoken);
     }
     const idle = await this.#idle.picture(frame);
     const from = fading && this.#to === 'idle' ? this.#last : undefined;
-    return this.#measure(frame, from ? this.#mix(from, idle, weight) : idle, false);
+    return this.#measure(frame, from ? this.#mix(from, idle, weight) : idle, undefined);
   }
 
   /** Called when stored packets take over: nothing of the seam is needed any more. */
@@ -69,18 +79,37 @@ export class Seam {
     this.#idle.release();
   }
 
-  /** Relates each step between shown pictures to the usual motion; the worst one of a cross-fade is its seam error. */
-  #measure(frame: number, shown: VideoFrame, speech: boolean): VideoFrame {
+  /**
+   * Relates each step between shown pictures to what moves without a seam: usually, and around the switch, where there may be a blink.
+   * The worst one of a cross-fade is its seam error.
+   */
+  #measure(frame: number, shown: VideoFrame, spoken: VideoFrame | undefined): VideoFrame {
     const now = thumbnail(shown);
     const step = this.#before ? difference(this.#before, now) : 0;
     this.#before = now;
     const since = frame - this.#start;
     if (since >= 0 && since <= this.#length) {
-      const usual = Math.max(this.#idle.source.motion, this.#speechMotion, Number.EPSILON);
+      if (spoken) this.#own = Math.max(this.#own, this.#drawnStep(spoken));
+      const usual = Math.max(this.#idle.source.motion, this.#speechMotion, this.#own, Number.EPSILON);
       this.#worst = Math.max(this.#worst, step / usual);
-    } else if (speech) this.#speechMotion += 0.05 * (step - this.#speechMotion);
+    } else if (spoken) this.#speechMotion += 0.05 * (step - this.#speechMotion);
     if (since >= this.#length) this.#measured();
     return shown;
+  }
+
+  /** The largest step of the loop within half a second of a frame. */
+  #stepsAround(frame: number): number {
+    const { source } = this.#idle;
+    const steps = Array.from({ length: 2 * AROUND + 1 }, (_, at) => source.step(this.#idle.index(frame) - AROUND + at));
+    return Math.max(...steps);
+  }
+
+  /** How far the speech itself moves from the spoken picture before. */
+  #drawnStep(spoken: VideoFrame): number {
+    const now = thumbnail(spoken);
+    const step = this.#drawn ? difference(this.#drawn, now) : 0;
+    this.#drawn = now;
+    return step;
   }
 
   #mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
@@ -96,10 +125,4 @@ export class Seam {
     this.#measuring = false;
     this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, this.#worst);
   }
-}
-
-function mix(a: Uint8Array, b: Uint8Array, weight: number, into: Uint8Array): void {
-  const share = Math.round(weight * 256);
-  const rest = 256 - share;
-  for (let i = 0; i < into.length; i += 1) into[i] = ((a[i] as number) * rest + (b[i] as number) * share) >> 8;
 }

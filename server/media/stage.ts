@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
-import { FPS, TICKS_PER_MS, TICKS_PER_OPUS_FRAME, type Packet } from '#base/media.ts';
+import { FPS, TICKS_PER_MS, TICKS_PER_OPUS_FRAME, type Packet, type VideoFrame } from '#base/media.ts';
 import type { StageStatus } from '#protocol/http.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { AUDIO_PAYLOAD_TYPE, PLAYOUT_DELAY_ID, VIDEO_PAYLOAD_TYPE } from './codecs.ts';
@@ -128,6 +128,17 @@ export class Stage extends EventEmitter<StageEvents> {
   /** The idle loop's frame that will be on air `ms` from now, so that a renderer goes on from that pose. */
   idleFrameIn(ms: number): number {
     return this.#pictures.idleFrame(this.#playout.undecided + Math.round((ms * FPS) / 1_000));
+  }
+
+  /** The idle loop's `count` pictures before the one that will be on air `ms` from now, if nobody speaks until then. */
+  async idleBefore(ms: number, count: number): Promise<VideoFrame[]> {
+    const before: VideoFrame[] = [];
+    if (count === 0) return before;
+    for await (const picture of this.#options.idle.pictures(this.idleFrameIn(ms) - count)) {
+      before.push(picture);
+      if (before.length === count) break;
+    }
+    return before;
   }
 
   status(): StageStatus {

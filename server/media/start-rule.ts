@@ -38,6 +38,7 @@ function waitFor(outlook: Outlook, from: number, end: number | undefined, now: n
   if (isOpen && known - from < VOICE_HEAD_START) return undefined;
   const to = isOpen ? Math.max(known, from + LONG_CLAUSE) : known;
   const wait = Math.max(0, outlook.safeStart(from, to, now) - now);
+  if (wait === Number.POSITIVE_INFINITY) return undefined;
   const isBegun = outlook.drawn - from >= Math.min(known - from, HEAD_START);
   if (isBegun) return isOpen && wait > 0 ? undefined : wait;
   return isOpen ? undefined : Math.max(wait, 1);

@@ -1,16 +1,40 @@
 import type { DrawnFrame, Size, VideoFrame, Window } from '#base/media.ts';
+import type { Pace } from '#base/pace.ts';
 
 /** The shape of the windows a renderer wants. */
 export interface Geometry extends Size {
   /** At most so many fresh frames per window; the last window of a clause may have fewer. */
   readonly freshFrames: number;
   readonly overlapFrames: number;
+  /** Frames of sound it hears past the last one it draws; none when left out. */
+  readonly lookAheadFrames?: number;
 }
 
 export interface RenderRequest {
   readonly avatar: string;
   /** Frame of the idle loop that is expected on air when this utterance starts, so that the pose goes on from there. */
   readonly idleFrame: number;
+  /** Whose utterance it is, for renderers whose work is done elsewhere. */
+  readonly speech?: { readonly sessionId: string; readonly utteranceId: string; readonly traceId: string };
+  /** The `count` idle pictures that will be on air before the instant `inMs` from now, oldest first. */
+  idleBefore?(inMs: number, count: number): Promise<readonly VideoFrame[]>;
+}
+
+/** When the first picture of a window is needed, clock ms, as far as known; and whether its clause is on air. */
+export interface Due {
+  readonly at: number;
+  readonly onAir: boolean;
+}
+
+/** What a renderer that may have to wait, to begin anew or to give up tells about the window it has, and asks. */
+export interface RenderWatch {
+  due(window: Window): Due;
+  /** Somebody of that pace sets to work on it, maybe anew. */
+  draws(pace: Pace): void;
+  /** Nobody can draw it before `until`, clock ms, where that is known. To be said each second. */
+  waits(until: number | undefined, why: string): void;
+  /** The rest of it will never be drawn. */
+  leavesOut(why: string): void;
 }
 
 /**
@@ -25,8 +49,15 @@ export interface Renderer {
   readonly expectedRtf: number;
   /** True when each released picture gets the stage's frame number stamped in (the test card); idle is then encoded live. */
   readonly stamped: boolean;
-  render(windows: AsyncIterable<Window>, request: RenderRequest, signal: AbortSignal): AsyncIterable<DrawnFrame>;
+  render(
+    windows: AsyncIterable<Window>,
+    request: RenderRequest,
+    signal: AbortSignal,
+    watch?: RenderWatch,
+  ): AsyncIterable<DrawnFrame>;
   /** The avatar's idle loop: a whole number of seconds at 25 fps whose last frame leads back to its first. */
   idle(avatar: string, signal: AbortSignal): AsyncIterable<VideoFrame>;
+  /** What its idle loop depends on, where that is known without drawing: an engine, a size, a reference picture. */
+  look?(avatar: string): Promise<string>;
   close(reason: string): Promise<void>;
 }

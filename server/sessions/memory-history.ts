@@ -1,9 +1,11 @@
 import { AvatarError } from '#base/errors.ts';
 import type { Turn } from '#protocol/http.ts';
+import { MemoryStore } from '#server/avatars/memory-store.ts';
 import { KEPT_ENDED, KEPT_TURNS, type History, type KeptSession, type Recovered } from './history.ts';
 
 /** Keeps sessions and turns as long as the process lives. What a session said is forgotten when it ends. */
 export class MemoryHistory implements History {
+  readonly avatars = new MemoryStore();
   readonly #sessions = new Map<string, KeptSession>();
   readonly #turns = new Map<string, Map<string, Turn>>();
   readonly #ended = new Map<string, number>();

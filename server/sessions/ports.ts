@@ -56,7 +56,16 @@ export interface Utterance {
 
 /** Everything one session is made of; closed as a whole, with the session. */
 export interface SessionParts {
-  readonly avatar: { readonly id: string; readonly name: string };
+  readonly avatar: {
+    readonly id: string;
+    readonly name: string;
+    /** Said at the start of a session that brings none of its own. */
+    readonly greeting?: string | undefined;
+    /** BCP 47, of a session that names none. */
+    readonly language?: string | undefined;
+    /** Why its picture is less than it should be, where it is. */
+    readonly lesser?: string | undefined;
+  };
   readonly stage: StagePort;
   readonly viewers: ViewersPort;
   readonly whep: WhepPort;

@@ -94,6 +94,11 @@ export class SessionRegistry {
     }
   }
 
+  /** A session that is not over, asleep or not, asked for that avatar. */
+  wants(avatar: string): boolean {
+    return this.#places.values().some(({ kept }) => kept.request.avatar === avatar);
+  }
+
   /** Throws AvatarError `session_closed` for one that is over, `session_not_found` for one that never was, `not_ready` while closing. */
   expect(id: string): void {
     this.#place(id);
@@ -160,7 +165,7 @@ export class SessionRegistry {
       await parts.close('server stopping');
       this.#expectOpen();
     }
-    const { kept } = place;
+    const kept = { ...place.kept, request: dressed(place.kept.request, parts.avatar) };
     const log = this.#options.log.child({ sessionId: kept.id });
     const session = Session.open({ kept, ...before, parts, journal: this.#journal, idleTimeout, clock, log, metrics });
     place.session = session;
@@ -229,4 +234,13 @@ export class SessionRegistry {
       },
     );
   }
+}
+
+/** What the session doesn't say, its avatar does. */
+function dressed(request: CreateSession, { greeting, language }: SessionParts['avatar']): CreateSession {
+  return {
+    ...(greeting === undefined ? {} : { greeting }),
+    ...(language === undefined ? {} : { language }),
+    ...request,
+  };
 }

@@ -233,9 +233,10 @@ export class Session extends EventEmitter<SessionEvents> {
 
   #onAir({ state, etaMs, reason, utteranceId }: StageEvents['air'][0]): void {
     if (state === 'idle' || utteranceId === undefined || utteranceId !== this.#turns.current) return;
+    const less = state === 'speaking' ? this.parts.avatar.lesser : undefined;
     if (state === 'speaking') this.#turns.onAir(utteranceId);
     const eta = etaMs === undefined ? {} : { etaMs: Math.round(etaMs) };
-    this.#go({ state, utteranceId, ...eta, ...(reason === undefined ? {} : { reason }) });
+    this.#go({ state: less === undefined ? state : 'degraded', utteranceId, ...eta, reason: less ?? reason });
   }
 
   #clause({ utteranceId, clause, startFrame, endFrame }: ClauseOnAir): void {

@@ -1,11 +1,11 @@
 import { beepAt } from '#base/beep.ts';
 import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
-import { MS_PER_FRAME, TICKS_PER_FRAME, type AvFrame, type DrawnFrame } from '#base/media.ts';
+import { MS_PER_FRAME, TICKS_PER_FRAME, type AvFrame, type DrawnFrame, type Window } from '#base/media.ts';
 import type { Outlook } from '#base/outlook.ts';
 import { Queue } from '#base/queue.ts';
 import { Watchdog } from '#base/watchdog.ts';
-import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
+import type { Due, Renderer, RenderRequest, RenderWatch } from '#server/render/renderer.ts';
 import type { VoicedWindow } from './windows.ts';
 
 /** Voice may be known so far ahead of the reader: a minute. */
@@ -14,6 +14,8 @@ const VOICE_AHEAD = 1_500;
 const PICTURES_AHEAD = 25;
 /** A renderer slower than real time may be so far ahead, as it must be before a clause can start: 20 s. */
 const SLOW_AHEAD = 500;
+/** Frames that playout takes ahead of their instant. */
+const TAKEN_AHEAD = 15;
 /** A window that is drawn no quicker than this, in seconds per second, counts as slow. */
 const FAST_RTF = 0.9;
 
@@ -134,7 +136,7 @@ class Work {
   /** Lets the renderer draw, and puts each picture into its frame. Ends with the signal, whatever the renderer does. */
   async draw(): Promise<void> {
     const { renderer, request, renderFailed, signal, outlook } = this.#options;
-    const pictures = renderer.render(this.#inTime(), request, signal)[Symbol.asyncIterator]();
+    const pictures = renderer.render(this.#inTime(), request, signal, this.#watch)[Symbol.asyncIterator]();
     this.#watchdog.watch();
     try {
       for (;;) {
@@ -157,6 +159,41 @@ class Work {
     outlook.drawn = Number.POSITIVE_INFINITY;
     this.#undrawn.clear();
     this.#windows.clear();
+  }
+
+  /** What a renderer tells whose work is done elsewhere. */
+  readonly #watch: RenderWatch = {
+    due: (window) => this.#due(window),
+    draws: (pace) => {
+      const { outlook, clock } = this.#options;
+      outlook.pace = pace;
+      outlook.wait = undefined;
+      outlook.trouble = undefined;
+      if (this.#given) outlook.begin(this.#given.startFrame * TICKS_PER_FRAME, clock.now());
+      this.#watchdog.calm();
+    },
+    waits: (until, why) => {
+      this.#options.outlook.wait = { until, why };
+      this.#watchdog.calm();
+    },
+    leavesOut: (why) => {
+      const { outlook } = this.#options;
+      outlook.wait = undefined;
+      outlook.trouble = why;
+      outlook.leaveOut();
+    },
+  };
+
+  #due({ startFrame }: Window): Due {
+    const { outlook, clock } = this.#options;
+    const now = clock.now();
+    const aired = Math.max(0, this.#taken - TAKEN_AHEAD);
+    const ends = outlook.clauseEnds.map((end) => end / TICKS_PER_FRAME);
+    const from = ends.findLast((end) => end <= startFrame) ?? 0;
+    if (aired > from) return { at: now + (startFrame - aired) * MS_PER_FRAME, onAir: true };
+    const to = ends.find((end) => end > startFrame) ?? outlook.known / TICKS_PER_FRAME;
+    const starts = Math.max(now, outlook.safeStart(from * TICKS_PER_FRAME, to * TICKS_PER_FRAME, now));
+    return { at: starts + (startFrame - from) * MS_PER_FRAME, onAir: false };
   }
 
   #put({ frame, picture }: DrawnFrame): void {

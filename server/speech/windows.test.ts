@@ -104,6 +104,24 @@ describe('window', () => {
     );
   });
 
+  it('lets a renderer hear ahead within the clause, and silence after it', async () => {
+    await fc.assert(
+      fc.asyncProperty(clauses, sizes, fc.integer({ min: 1, max: 4 }), async (lengths, chunkSizes, lookAheadFrames) => {
+        const shape = { freshFrames: 8, overlapFrames: 2, lookAheadFrames };
+        const windows = await windowsOf(counting(lengths, chunkSizes, false), shape);
+        for (const [at, { ahead, endOfClause, clause }] of windows.entries()) {
+          const following = windows.slice(at + 1).filter((one) => one.clause.index === clause.index);
+          const next = following.flatMap((one) => [...one.samples.subarray(shape.overlapFrames * FRAME)]);
+          const expected = Array.from({ length: lookAheadFrames * FRAME }, (_, i) => (endOfClause ? 0 : (next[i] ?? 0)));
+          expect(ahead && Buffer.from(Int16Array.from(ahead).buffer).equals(Buffer.from(Int16Array.from(expected).buffer))).toBe(
+            true,
+          );
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('gives a window out as soon as the frame after it is there', async () => {
     let given = 0;
     const voice = (async function* () {

@@ -1,4 +1,5 @@
 import { RENDERER_SAMPLES_PER_FRAME, TICKS_PER_FRAME, type Window } from '#base/media.ts';
+import type { Geometry } from '#server/render/renderer.ts';
 import type { VoiceChunk } from './hear.ts';
 import { concat } from './resample.ts';
 
@@ -12,12 +13,15 @@ export const DEFAULT_GEOMETRY = { freshFrames: 39, overlapFrames: 6 } as const;
 
 /**
  * Overlapping windows over a voice, in the renderer's geometry. The fresh parts put together are the voice, sample for sample. A window is
- * given out once its fresh part is complete and it is known whether its clause ends there, that is with the next frame of sound.
+ * given out once its fresh part is complete and it is known whether its clause ends there, that is with the next frame of sound, or with all
+ * the renderer wants to hear ahead.
  */
 export async function* window(
   voice: AsyncIterable<VoiceChunk>,
-  geometry: { readonly freshFrames: number; readonly overlapFrames: number } = DEFAULT_GEOMETRY,
+  geometry: Pick<Geometry, 'freshFrames' | 'overlapFrames' | 'lookAheadFrames'> = DEFAULT_GEOMETRY,
 ): AsyncGenerator<VoicedWindow, void, undefined> {
+  const { lookAheadFrames = 0 } = geometry;
+  const needed = geometry.freshFrames + Math.max(1, lookAheadFrames);
   const overlapSamples = geometry.overlapFrames * RENDERER_SAMPLES_PER_FRAME;
   let index = 0;
   let startFrame = 0;
@@ -29,7 +33,7 @@ export async function* window(
     for (;;) {
       const frames = waiting.renderer.length / RENDERER_SAMPLES_PER_FRAME;
       const isLast = endOfClause && frames <= geometry.freshFrames;
-      if (frames === 0 || (frames <= geometry.freshFrames && !isLast)) break;
+      if (frames === 0 || (frames < needed && !endOfClause)) break;
       const freshFrames = isLast ? frames : geometry.freshFrames;
       const [fresh, renderer] = split(waiting.renderer, freshFrames * RENDERER_SAMPLES_PER_FRAME);
       const [sound, ear] = split(waiting.ear, freshFrames * TICKS_PER_FRAME);
@@ -40,6 +44,7 @@ export async function* window(
         overlapFrames: geometry.overlapFrames,
         freshFrames,
         samples,
+        ...(lookAheadFrames > 0 ? { ahead: padded(renderer, lookAheadFrames * RENDERER_SAMPLES_PER_FRAME) } : {}),
         sound,
         clause,
         endOfClause: isLast,
@@ -50,6 +55,13 @@ export async function* window(
       startFrame += freshFrames;
     }
   }
+}
+
+/** The first `length` of `samples`, silence where there are fewer. */
+function padded(samples: Int16Array, length: number): Int16Array {
+  const whole = new Int16Array(length);
+  whole.set(samples.subarray(0, length));
+  return whole;
 }
 
 const split = (samples: Int16Array, at: number): [Int16Array, Int16Array] => [samples.slice(0, at), samples.slice(at)];

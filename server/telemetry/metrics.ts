@@ -9,9 +9,12 @@ export function createMetrics() {
   collectDefaultMetrics({ register: registry });
   /** Each tells sound minus picture at its stage's middle viewer, ms, where somebody has said. */
   const reportedOffsets = new Set<() => number | undefined>();
+  /** Each tells how much work waits in a queue of the bus. */
+  const waitingWork = new Set<() => Promise<number>>();
   return {
     registry,
     reportedOffsets,
+    waitingWork,
     turnStageMs: new Histogram({
       name: 'turn_stage_ms',
       help: 'ms from the prompt to each stage of a turn',
@@ -58,7 +61,22 @@ export function createMetrics() {
       buckets: [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10],
       registers,
     }),
-    renderQueueDepth: new Gauge({ name: 'render_queue_depth', help: 'windows waiting for the renderer', registers }),
+    renderQueueDepth: new Gauge({
+      name: 'render_queue_depth',
+      help: 'leases waiting for a GPU worker; NaN while the bus does not say',
+      registers,
+      async collect() {
+        const counts = await Promise.all([...waitingWork].map((count) => count().catch(() => Number.NaN)));
+        this.set(counts.reduce((sum, count) => sum + count, 0));
+      },
+    }),
+    busCallMs: new Histogram({
+      name: 'bus_call_ms',
+      help: 'ms per call of the Redis bus, waiting for a lost connection included',
+      labelNames: ['call', 'outcome'],
+      buckets: LATENCY_MS,
+      registers,
+    }),
     renderWindowMs: new Histogram({
       name: 'render_window_ms',
       help: 'ms to draw one window',
@@ -117,6 +135,20 @@ export function createMetrics() {
       name: 'history_errors_total',
       help: 'writes of sessions and turns that failed; each is tried again',
       labelNames: ['kind'],
+      registers,
+    }),
+    avatars: new Gauge({ name: 'avatars', help: 'avatars now', labelNames: ['state'], registers }),
+    avatarBuildMs: new Histogram({
+      name: 'avatar_build_ms',
+      help: 'ms of one try to make an avatar',
+      labelNames: ['outcome'],
+      buckets: [500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000],
+      registers,
+    }),
+    phrases: new Counter({
+      name: 'phrases_total',
+      help: 'utterances that were said from the phrase cache, and those that were recorded for it',
+      labelNames: ['outcome'],
       registers,
     }),
     rateLimited: new Counter({

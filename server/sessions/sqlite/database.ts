@@ -31,6 +31,11 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE INDEX turns_of_session ON turns (session_id);`,
   'ALTER TABLE turns ADD COLUMN trace_id TEXT;',
+  `CREATE TABLE avatars (
+     id TEXT PRIMARY KEY,
+     created_at INTEGER NOT NULL,
+     record TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Opens the file, makes it when it isn't there, and brings it up to date. Throws what SQLite or the file system says. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { CreateSession, Turn } from '#protocol/http.ts';
+import { KeptAvatar } from '#server/avatars/store.ts';
 import { KEPT_ENDED, KEPT_TURNS, type KeptSession, type Recovered } from '../history.ts';
 
 /** Sessions forgotten at once, so that no prompt has to wait long for its own write. */
@@ -20,6 +21,10 @@ const SQL = {
   end: 'UPDATE sessions SET ended_at = ?, ended_because = ? WHERE id = ? AND ended_at IS NULL',
   finish: `UPDATE turns SET state = 'interrupted', reason = ?, ended_at = ?
     WHERE session_id = ? AND state IN ('queued', 'thinking', 'speaking')`,
+  avatars: 'SELECT id, record FROM avatars ORDER BY created_at, id',
+  putAvatar: `INSERT INTO avatars (id, created_at, record) VALUES (?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET record = excluded.record`,
+  removeAvatar: 'DELETE FROM avatars WHERE id = ?',
   prune: `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < ? LIMIT ${PRUNED})`,
 } as const;
 
@@ -75,6 +80,25 @@ export class Rows {
   end(sessionId: string, reason: string, at: number): void {
     this.#sql.end.run(at, reason, sessionId);
     this.#sql.finish.run(reason, at, sessionId);
+  }
+
+  avatars(): { readonly avatars: readonly KeptAvatar[]; readonly unreadable: readonly string[] } {
+    const avatars: KeptAvatar[] = [];
+    const unreadable: string[] = [];
+    for (const { id, record } of this.#sql.avatars.all()) {
+      const parsed = KeptAvatar.safeParse(parse(String(record)));
+      if (parsed.success) avatars.push(parsed.data);
+      else unreadable.push(String(id));
+    }
+    return { avatars, unreadable };
+  }
+
+  putAvatar(avatar: KeptAvatar): void {
+    this.#sql.putAvatar.run(avatar.id, avatar.createdAt, JSON.stringify(avatar));
+  }
+
+  removeAvatar(id: string): void {
+    this.#sql.removeAvatar.run(id);
   }
 
   prune(before: number): number {

@@ -76,7 +76,7 @@ test('a file from before turns had a trace is brought up to date, with what it h
   await before.save('session-1', turn);
   await before.close();
   const db = new DatabaseSync(path);
-  db.exec('ALTER TABLE turns DROP COLUMN trace_id; PRAGMA user_version = 1');
+  db.exec('DROP TABLE avatars; ALTER TABLE turns DROP COLUMN trace_id; PRAGMA user_version = 1');
   db.close();
   const after = await open();
   await after.save('session-1', { ...turn, utteranceId: 'utterance-2', traceId: 'f'.repeat(32) });

@@ -2,6 +2,7 @@ import { asAvatarError, AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import { Queue } from '#base/queue.ts';
 import type { Turn } from '#protocol/http.ts';
+import type { AvatarStore } from '#server/avatars/store.ts';
 import type { History, KeptSession, Recovered } from '../history.ts';
 import { storageError } from './failures.ts';
 import type { Rows } from './rows.ts';
@@ -32,6 +33,16 @@ const MAX_BATCH = 200;
  * What is asked while the disk is busy is written together, in order. A thread that dies fails what it owed, and the next call starts another.
  */
 export class SqliteHistory implements History {
+  /** Avatars are kept in the same file. */
+  readonly avatars: AvatarStore = {
+    all: async () => {
+      const { avatars, unreadable } = await this.#call('avatars');
+      if (unreadable.length > 0) this.#options.log.error({ avatars: unreadable }, 'avatars this server can not read stay away');
+      return avatars;
+    },
+    put: (avatar) => this.#call('putAvatar', structuredClone(avatar)),
+    remove: (id) => this.#call('removeAvatar', id),
+  };
   readonly #options: SqliteOptions;
   readonly #queue = new Queue<Waiting>(MAX_WAITING);
   readonly #running: Promise<void>;

@@ -1,0 +1,125 @@
+import { MS_PER_FRAME, type Size, type Window } from '#base/media.ts';
+import type { Renderer } from '../renderer.ts';
+import type { DrawingOptions } from './drawing.ts';
+import type { FrameLink } from './link.ts';
+import type { LossKind } from './lost.ts';
+import { sizesFor } from './sizes.ts';
+
+/** Who draws a window. `why` is what is less than it should be. */
+export type Way =
+  | { readonly by: 'worker'; readonly link: FrameLink; readonly size: Size; readonly why: string | undefined }
+  | { readonly by: 'understudy'; readonly renderer: Renderer; readonly why: string }
+  | { readonly by: 'nobody'; readonly why: string };
+
+type PlanOptions = Pick<
+  DrawingOptions,
+  'lease' | 'geometry' | 'watch' | 'paces' | 'understudy' | 'patience' | 'clock' | 'signal'
+>;
+
+const LOOK_EVERY = 1_000;
+/** Speech waits so long, ms, when there is no worker at all. */
+const WITHOUT_WORKERS = 3_000;
+/** On air, another worker has so long to come, ms: it takes no longer when one is free. */
+const ON_AIR = 400;
+/** Later than this is late, ms: what is known of playout is that coarse. */
+const COARSE = 120;
+/** A window is begun so often; what fails each time is left out. */
+const TRIES = 3;
+
+/** Decides how each window is drawn, so that no promise is broken that can be kept, and the voice is kept waiting only where it may. */
+export class Plan {
+  readonly #options: PlanOptions;
+  /** Larger ones have failed for want of memory. */
+  #largest = Number.POSITIVE_INFINITY;
+  #window: Window | undefined;
+  #tries = 0;
+  #trouble = '';
+
+  constructor(options: PlanOptions) {
+    this.#options = options;
+  }
+
+  /** A window could not be drawn that way. */
+  failed(kind: LossKind, size: Size | undefined): void {
+    this.#tries += 1;
+    this.#trouble = TROUBLE[kind];
+    if (kind === 'memory' && size) this.#largest = size.width * size.height;
+  }
+
+  async wayFor(window: Window): Promise<Way> {
+    const { clock, lease, watch, signal } = this.#options;
+    if (window !== this.#window) this.#tries = 0;
+    this.#window = window;
+    const since = clock.now();
+    while (!signal.aborted) {
+      if (this.#tries >= TRIES) return this.#without(`${this.#trouble}, ${TRIES} times in a row`);
+      const { link } = lease;
+      if (link) return this.#with(link, window);
+      const { inMs, why } = lease.turn;
+      if (!this.#mayWait(window, since)) return this.#without(this.#trouble === '' ? why : `${this.#trouble}, and ${why}`);
+      watch.waits(inMs === undefined ? undefined : clock.now() + inMs, why);
+      await lease.changed(watch.due(window).onAir ? ON_AIR / 4 : LOOK_EVERY, signal);
+    }
+    return { by: 'nobody', why: 'nobody wants it any more' };
+  }
+
+  /** Before a clause everybody waits; inside one only as long as it is of use. */
+  #mayWait(window: Window, since: number): boolean {
+    const { clock, lease, watch, patience } = this.#options;
+    const { inMs, ready } = lease.turn;
+    const waited = clock.now() - since;
+    if (lease.parked) return false;
+    if (!watch.due(window).onAir) return waited < (ready > 0 ? patience : WITHOUT_WORKERS);
+    return ready > 0 && waited < ON_AIR && (inMs ?? 0) < ON_AIR;
+  }
+
+  /** In the best size that keeps time; the smallest one when only some of the window's pictures can be in time. */
+  #with(link: FrameLink, window: Window): Way {
+    const { geometry, watch, paces, clock } = this.#options;
+    const all = sizesFor(geometry, link.hello.sizes);
+    const sizes = all.filter(({ width, height }) => width * height < this.#largest);
+    const [best] = sizes;
+    const smallest = sizes.at(-1);
+    if (!best || !smallest) return this.#without('the engine has no size for this stage');
+    const dull = best === all[0] ? undefined : 'the GPU has no memory left for the full size';
+    const { at, onAir } = watch.due(window);
+    if (!onAir) return { by: 'worker', link, size: best, why: dull };
+    const left = at - clock.now();
+    const took = (size: Size): number => paces.of(link.hello, size).expect(window.freshFrames);
+    // What comes evenly is in time when it is begun in time and made as quickly as it is shown.
+    const length = window.freshFrames * MS_PER_FRAME;
+    const isInTime = (size: Size): boolean => {
+      const lag = paces.of(link.hello, size).lag;
+      return took(size) * Math.max(lag, 1 / window.freshFrames) <= left + COARSE && took(size) <= left + length + COARSE;
+    };
+    const size = sizes.find(isInTime);
+    if (size) return { by: 'worker', link, size, why: size === best ? dull : 'pictures are drawn smaller to be in time' };
+    if (took(smallest) < left + length)
+      return {
+        by: 'worker',
+        link,
+        size: smallest,
+        why: smallest === all[0] ? undefined : 'pictures are drawn smaller to be in time',
+      };
+    return this.#without('pictures are drawn more slowly than they are shown');
+  }
+
+  #without(why: string): Way {
+    const { understudy } = this.#options;
+    return understudy
+      ? { by: 'understudy', renderer: understudy, why: `${why}; drawn by ${understudy.name} instead` }
+      : { by: 'nobody', why };
+  }
+}
+
+const TROUBLE: Readonly<Record<LossKind, string>> = {
+  cut: 'the GPU worker was lost',
+  silent: 'the GPU worker has stopped to answer',
+  stuck: 'the GPU worker got stuck',
+  garbage: 'the GPU worker speaks another language',
+  failed: 'the engine has failed',
+  memory: 'the GPU has no memory left',
+  wrong: 'the GPU worker drew something else',
+  leaving: 'the GPU worker was stopped',
+  replaced: 'the GPU worker was replaced',
+};

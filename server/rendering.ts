@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import type { Clock } from '#base/clock.ts';
+import { Lifetime } from '#base/lifetime.ts';
+import type { Log } from '#base/log.ts';
+import { FRAME_LINK_PATH } from '#protocol/frame-link.ts';
+import type { Tokens } from './auth/tokens.ts';
+import { avatars } from './avatars/catalogue.ts';
+import type { Bus } from './bus/bus.ts';
+import type { Config } from './config.ts';
+import { likenessesOf } from './likenesses.ts';
+import { countWaiting, openBus } from './open-bus.ts';
+import { patternRenderer } from './render/pattern.ts';
+import { portraitRenderer } from './render/portrait.ts';
+import { remoteRenderer, type RemoteRenderer } from './render/remote/remote.ts';
+import type { Renderer } from './render/renderer.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+/** Who draws, and what that takes. */
+export interface Rendering {
+  readonly renderer: Renderer;
+  /** Stands in for it where it can't draw in time. */
+  readonly understudy: Renderer | undefined;
+  /** The renderer once more, where GPU workers do its work. */
+  readonly remote: RemoteRenderer | undefined;
+  /** What of it can't be reached now. */
+  missing(): readonly string[];
+  close(reason: string): Promise<void>;
+}
+
+interface Around {
+  readonly tokens: Promise<Tokens>;
+  /** Where HTTP is listened on. */
+  readonly port: () => number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The renderer that is configured. */
+export async function openRendering(
+  config: Config,
+  given: { readonly renderer?: Renderer; readonly bus?: Bus },
+  around: Around,
+): Promise<Rendering> {
+  const life = new Lifetime();
+  try {
+    const own = <T extends { close(reason: string): Promise<void> }>(part: T): T => {
+      life.defer((reason) => part.close(reason));
+      return part;
+    };
+    const close = (reason: string): Promise<void> => life.close(reason);
+    const { clock, log, metrics } = around;
+    const alone = (renderer: Renderer): Rendering => ({
+      renderer: own(renderer),
+      understudy: undefined,
+      remote: undefined,
+      missing: () => [],
+      close,
+    });
+    if (given.renderer) return alone(given.renderer);
+    if (config.renderer === 'pattern') return alone(createPattern(config, clock));
+    const portrait = await portraitRenderer({ avatars: avatars(), size: sizeOf(config), log, clock, metrics });
+    if (config.renderer === 'portrait') return alone(portrait);
+    const understudy = own(portrait);
+    const bus = own(given.bus ?? (await openBus(config.remote.redisUrl, { clock, log, metrics })));
+    life.defer(countWaiting(bus, config.remote.engine, metrics));
+    const remote = own(await openRemote(config, { ...around, bus, understudy }));
+    const missing = (): string[] => (bus.reachable ? [] : ['Redis, by which GPU workers are found']);
+    return { renderer: remote, understudy, remote, missing, close };
+  } catch (error) {
+    await life.close('could not start');
+    throw error;
+  }
+}
+
+function createPattern({ pattern }: Config, clock: Clock): Renderer {
+  const { delay: delayMs, failAfter, ...faults } = pattern;
+  return patternRenderer({ ...faults, delayMs, clock, ...(failAfter === undefined ? {} : { failAfter }) });
+}
+
+/** An understudy draws in the size of the stage it steps onto. */
+const sizeOf = ({ renderer, remote }: Config) => (renderer === 'remote' ? remote.size : { width: 512, height: 512 });
+
+function openRemote(
+  config: Config,
+  { tokens, port, ...parts }: Around & { readonly bus: Bus; readonly understudy: Renderer },
+): Promise<RemoteRenderer> {
+  const { engine, size, patience } = config.remote;
+  return remoteRenderer({
+    ...parts,
+    engine,
+    size,
+    patience,
+    url: () => `${linkOrigin(config, port())}${FRAME_LINK_PATH}`,
+    sign: async (lease, ttl) => (await tokens).issueForLease(lease, ttl),
+    likeness: likenessesOf(parts.understudy, join(config.dataDir, 'avatars')),
+    canUnderstudy: (avatar) => avatars().some(({ id }) => id === avatar),
+  });
+}
+
+/** Where workers reach this server: as told, as everybody does, or on this machine. */
+function linkOrigin({ remote, publicUrl, host }: Config, port: number): string {
+  if (remote.linkUrl !== undefined) return remote.linkUrl;
+  if (publicUrl !== undefined) return publicUrl.replace(/^http/, 'ws');
+  const here = ['0.0.0.0', '::', '[::]', 'localhost'].includes(host) ? '127.0.0.1' : host;
+  return `ws://${here}:${port}`;
+}
