@@ -23,7 +23,7 @@ import torch
 from ..engine import ConfigurationError
 
 UNUSED = frozenset(
-    "accelerate decord diffusers imageio librosa loguru optimum pyloudnorm skimage soundfile tqdm xformers xfuser".split()
+    "accelerate cv2 decord diffusers imageio librosa loguru optimum pyloudnorm skimage soundfile tqdm xformers xfuser".split()
 )
 STAND_INS: dict[str, object] = {
     "diffusers.ConfigMixin": type("ConfigMixin", (), {}),
@@ -61,7 +61,7 @@ def _opened(home: Path, bare: Sequence[str]) -> Iterator[None]:
             package = ModuleType(name)
             package.__path__ = [str(home.joinpath(*name.split(".")))]
             sys.modules[name] = package
-    finder = _Inert()
+    finder = _Inert(home)
     sys.path.insert(0, str(home))
     sys.meta_path.append(finder)
     try:
@@ -72,12 +72,17 @@ def _opened(home: Path, bare: Sequence[str]) -> Iterator[None]:
 
 
 class _Inert(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Asked last, after every finder that finds something real."""
+    """Asked last, after every finder that finds something real, and only for the checkout: other packages look who is installed."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True) if fullname.split(".")[0] in UNUSED else None
+        if fullname.partition(".")[0] in UNUSED and _importer().is_relative_to(self._home):
+            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        return None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         return _InertModule(spec.name)
@@ -94,6 +99,13 @@ class _InertModule(ModuleType):
         if (stand_in := STAND_INS.get(f"{package}.{name}")) is not None:
             return stand_in
         return type(name, (), {"__init__": _complain(f"{self.__name__}.{name}")})
+
+
+def _importer() -> Path:
+    frame = sys._getframe(1)
+    while frame.f_back and ("importlib" in frame.f_code.co_filename or frame.f_code.co_filename == __file__):
+        frame = frame.f_back
+    return Path(frame.f_code.co_filename)
 
 
 def _complain(what: str) -> object:
