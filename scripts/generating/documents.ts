@@ -1,6 +1,8 @@
 import { format } from 'prettier';
 import { z } from 'zod';
+import { TO_SERVER, TO_WORKER } from '#protocol/frame-link.ts';
 import * as http from '#protocol/http.ts';
+import { Lease, WorkerPresence } from '#protocol/lease.ts';
 import { EVENTS, REQUESTS } from '#protocol/signalling.ts';
 import { describeOpenApi } from './openapi.ts';
 import { describeSocketEvents, type SignallingSchema } from './socket-events.ts';
@@ -11,6 +13,8 @@ export async function documents(): Promise<Record<string, string>> {
   return {
     'protocol/schema/http.json': await json(httpSchema()),
     'protocol/schema/signalling.json': await json(signallingSchema()),
+    'protocol/schema/lease.json': await json(leaseSchema()),
+    'protocol/schema/frame-link.json': await json(frameLinkSchema()),
     'docs/openapi.json': await json(await describeOpenApi()),
     'docs/socket-events.md': describeSocketEvents(signallingSchema()),
   };
@@ -42,6 +46,20 @@ function signallingSchema(): SignallingSchema {
     events: Object.fromEntries(events),
   };
 }
+
+/** What travels over the bus, by name. */
+const leaseSchema = (): Schema => ({ $schema: SCHEMA, title: 'Bus', $defs: schemasOf({ Lease, WorkerPresence }) });
+
+/** Headers of the frame link, by direction and type. */
+const frameLinkSchema = () => ({
+  $schema: SCHEMA,
+  title: 'Frame link',
+  toServer: schemasOf(TO_SERVER),
+  toWorker: schemasOf(TO_WORKER),
+});
+
+const schemasOf = (named: Readonly<Record<string, z.ZodType>>): Record<string, Schema> =>
+  Object.fromEntries(Object.entries(named).map(([name, schema]) => [name, schemaOf(schema)]));
 
 const SCHEMA = 'https://json-schema.org/draft/2020-12/schema';
 
