@@ -8,12 +8,12 @@ from torch.nn.functional import scaled_dot_product_attention
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """All of shape (batch, tokens, heads, channels); query and key may be more precise than the value, which decides."""
-    heads_first = (part.to(value.dtype).transpose(1, 2) for part in (query, key, value))
-    return scaled_dot_product_attention(*heads_first).transpose(1, 2)
+    q, k, v = (part.to(value.dtype).transpose(1, 2) for part in (query, key, value))
+    return scaled_dot_product_attention(q, k, v).transpose(1, 2)
 
 
 def flash_attention(q: Tensor, k: Tensor, v: Tensor, k_lens: object = None, window_size: object = None) -> Tensor:
-    """For `wan.modules.attention.flash_attention`: one clip per call is never padded, so that lengths and windows change nothing."""
+    """For the checkouts' function of that name: a call holds one clip and no padding, so lengths and windows change nothing."""
     return attend(q, k, v).to(q.dtype)
 
 

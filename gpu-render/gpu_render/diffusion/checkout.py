@@ -1,8 +1,8 @@
 """Imports single modules from someone's research checkout, without the rest of it.
 
-Such a checkout imports everything from everywhere: video readers, quantisers, multi-GPU libraries, some of them hard to install and one
-removed from Python since. Only the networks are wanted here, so packages are opened without running their `__init__`, and what the
-wanted modules import but never call on one GPU is replaced, where it isn't installed, by names that complain once they are used.
+Such a checkout imports everything from everywhere: video readers, quantisers, multi-GPU libraries, some of them hard to install and
+one removed from Python since. Only the networks are wanted here, so packages are opened without running their `__init__`, and what
+the wanted modules import but never call on one GPU is replaced, where it isn't installed, by names that complain once used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import importlib.machinery
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,10 @@ import torch
 from ..engine import ConfigurationError
 
 UNUSED = frozenset(
-    "accelerate cv2 decord diffusers imageio librosa loguru optimum pyloudnorm skimage soundfile tqdm xformers xfuser".split()
+    {
+        *("accelerate", "cv2", "decord", "diffusers", "imageio", "librosa", "loguru", "optimum", "pyloudnorm", "skimage"),
+        *("soundfile", "tqdm", "xformers", "xfuser"),
+    }
 )
 STAND_INS: dict[str, object] = {
     "diffusers.ConfigMixin": type("ConfigMixin", (), {}),
@@ -35,17 +38,18 @@ STAND_INS: dict[str, object] = {
 
 
 class Checkout:
-    def __init__(self, home: Path, bare: Sequence[str]) -> None:
-        """`bare` names the packages whose `__init__` is left out, outermost first."""
+    def __init__(self, home: Path, bare: Sequence[str], needed: Collection[str] = ()) -> None:
+        """`bare` names the packages whose `__init__` is left out, outermost first; `needed` those that nothing stands in for."""
         self._home = home
         self._bare = bare
+        self._replaced = UNUSED.difference(needed)
 
     def module(self, name: str) -> ModuleType:
         try:
-            with _opened(self._home, self._bare):
+            with _opened(self._home, self._bare, self._replaced):
                 return importlib.import_module(name)
         except ModuleNotFoundError as error:
-            raise ConfigurationError(f"{self._home}: {name} needs the Python package {error.name}, which is not installed.") from error
+            raise ConfigurationError(f"{name} of {self._home} needs the Python package {error.name}.") from error
 
 
 def offline() -> None:
@@ -55,13 +59,13 @@ def offline() -> None:
 
 
 @contextmanager
-def _opened(home: Path, bare: Sequence[str]) -> Iterator[None]:
+def _opened(home: Path, bare: Sequence[str], replaced: Collection[str]) -> Iterator[None]:
     for name in bare:
         if name not in sys.modules:
             package = ModuleType(name)
             package.__path__ = [str(home.joinpath(*name.split(".")))]
             sys.modules[name] = package
-    finder = _Inert(home)
+    finder = _Inert(home, replaced)
     sys.path.insert(0, str(home))
     sys.meta_path.append(finder)
     try:
@@ -74,13 +78,14 @@ def _opened(home: Path, bare: Sequence[str]) -> Iterator[None]:
 class _Inert(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Asked last, after every finder that finds something real, and only for the checkout: other packages look who is installed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, replaced: Collection[str]) -> None:
         self._home = home
+        self._replaced = replaced
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname.partition(".")[0] in UNUSED and _importer().is_relative_to(self._home):
+        if fullname.partition(".")[0] in self._replaced and _importer().is_relative_to(self._home):
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
 

@@ -1,9 +1,9 @@
-"""Wan's video autoencoder, latent by latent, with all that it remembers on the way kept per call: sessions and threads can share it."""
+"""Wan's video autoencoder, latent by latent. What it remembers on the way is kept per call: sessions and threads can share it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -14,8 +14,21 @@ FRAMES_PER_LATENT = 4
 
 
 class Part(Protocol):
+    """Half of it, in both directions."""
+
     def __call__(self, given: Tensor, feat_cache: list[object], feat_idx: list[int]) -> Tensor: ...
+
     def modules(self) -> Iterator[object]: ...
+
+    def to(self, dtype: torch.dtype) -> Part: ...
+
+
+class Packing(Protocol):
+    """What lies between such a half and the latents."""
+
+    def __call__(self, given: Tensor) -> Tensor: ...
+
+    def to(self, dtype: torch.dtype) -> Packing: ...
 
 
 class Autoencoder(Protocol):
@@ -23,8 +36,8 @@ class Autoencoder(Protocol):
 
     encoder: Part
     decoder: Part
-    conv1: Callable[[Tensor], Tensor]
-    conv2: Callable[[Tensor], Tensor]
+    conv1: Packing
+    conv2: Packing
 
 
 class Codec(Protocol):
@@ -39,19 +52,22 @@ class WanCodec:
     frames_per_latent = FRAMES_PER_LATENT
 
     def __init__(self, model: Autoencoder, scale: Sequence[Tensor], decoding: torch.dtype | None = None) -> None:
-        """`scale` is the latents' mean and one over their spread; `decoding` a precision of its own for the half that costs most."""
+        """`scale`: the latents' mean and one over their spread; `decoding`: a precision of its own for the half that costs most."""
         self._model = model
         self._mean, self._inverse = (part.view(1, -1, 1, 1, 1) for part in scale)
         self._encoder = model.encoder
         self._decoding = decoding or self._mean.dtype
-        self._decoder, self._unpack = (in_precision(half, decoding) for half in (model.decoder, model.conv2))
+        self._decoder = copy.deepcopy(model.decoder).to(decoding) if decoding else model.decoder
+        self._unpack = copy.deepcopy(model.conv2).to(decoding) if decoding else model.conv2
 
     def encode(self, frames: Tensor) -> Tensor:
         """(1, 3, frames, height, width), -1…1 → (channels, latents, height, width). Frames: one, and then fours."""
         frames = frames.to(self._mean.dtype)
         memory = empty_memory(self._encoder)
-        first, *rest = [frames[:, :, :1], *frames[:, :, 1:].split(FRAMES_PER_LATENT, 2)]
-        packed = torch.cat([self._encoder(part, feat_cache=memory, feat_idx=[0]) for part in (first, *rest) if part.shape[2]], 2)
+        parts = [frames[:, :, :1]] + [
+            frames[:, :, at : at + FRAMES_PER_LATENT] for at in range(1, frames.shape[2], FRAMES_PER_LATENT)
+        ]
+        packed = torch.cat([self._encoder(part, feat_cache=memory, feat_idx=[0]) for part in parts], 2)
         mean = self._model.conv1(packed).chunk(2, dim=1)[0]
         return ((mean - self._mean) * self._inverse).squeeze(0)
 
@@ -60,12 +76,8 @@ class WanCodec:
         spread = latents[None].to(self._mean.dtype) / self._inverse + self._mean
         unpacked = self._unpack(spread.to(self._decoding))
         memory = empty_memory(self._decoder)
-        for latent in unpacked.split(1, 2):
+        for latent in torch.split(unpacked, 1, 2):
             yield self._decoder(latent, feat_cache=memory, feat_idx=[0]).float().clamp_(-1, 1)
-
-
-def in_precision(part: Part, dtype: torch.dtype | None) -> Part:
-    return copy.deepcopy(part).to(dtype) if dtype else part
 
 
 def empty_memory(part: Part) -> list[object]:

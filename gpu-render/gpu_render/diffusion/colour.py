@@ -1,4 +1,4 @@
-"""Holds the picture's colours where the reference has them: a clip goes on from the one before, so that a small shift would add up."""
+"""Holds the picture's colours where the reference has them: clips go on from each other, so that small shifts would add up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 WHITE = (0.95047, 1.0, 1.08883)
 """sRGB's primaries and its white, D65 (IEC 61966-2-1)."""
+DARK, DARK_LINEAR = 0.04045, 0.0031308
+"""Below these sRGB's curve is a line."""
 KNEE, SLOPE, LIFT = 0.008856, 7.787, 16 / 116
 """Where CIE L*a*b*'s cube root becomes a line, and that line."""
 
@@ -44,7 +46,7 @@ def _palette(lab: Tensor) -> Palette:
 
 def _to_lab(frames: Tensor) -> Tensor:
     rgb = ((frames.float() + 1) / 2).clamp_(0, 1)
-    linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    linear = torch.where(rgb > DARK, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
     ratio = _mix(linear, rgb.new_tensor(TO_XYZ) / rgb.new_tensor(WHITE)[:, None])
     x, y, z = torch.where(ratio > KNEE, ratio.clamp_min(1e-9) ** (1 / 3), SLOPE * ratio + LIFT).unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
@@ -56,7 +58,7 @@ def _from_lab(lab: Tensor) -> Tensor:
     root = torch.stack([y + green_red / 500, y, (y - blue_yellow / 200).clamp_min(0)], 1)
     ratio = torch.where(root**3 > KNEE, root**3, (root - LIFT) / SLOPE)
     linear = _mix(ratio, torch.linalg.inv(lab.new_tensor(TO_XYZ)) * lab.new_tensor(WHITE)).clamp_(0, 1)
-    rgb = torch.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    rgb = torch.where(linear > DARK_LINEAR, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
     return rgb * 2 - 1
 
 

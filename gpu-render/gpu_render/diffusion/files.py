@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 from ..engine import ConfigurationError, Settings
 
 RUNPOD = Path("/runpod-volume/huggingface-cache/hub")
+SHARDS = "diffusion_pytorch_model-*.safetensors"
+COUNTED = re.compile(r"-(\d{5})-of-(\d{5})")
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One thing to find: by its own setting, in the checkout's `weights/`, or in a Hugging Face cache."""
+    """One thing to find: by its own setting, in the checkout's `weights/` or `models/`, or in a Hugging Face cache."""
 
     setting: str
     repository: str
@@ -64,7 +67,7 @@ def folders(settings: Settings, home: Path, weights: Weights) -> list[Path]:
         return [Path(explicit)]
     repository = f"models--{weights.repository.replace('/', '--')}"
     snapshots = [snapshot for cache in caches(settings) for snapshot in _snapshots(cache / repository)]
-    return [place for place in (home / "weights" / weights.folder, *snapshots) if place.is_dir()]
+    return [place for place in (home / "weights" / weights.folder, home / "models" / weights.folder, *snapshots) if place.is_dir()]
 
 
 def caches(settings: Settings) -> list[Path]:
@@ -73,6 +76,18 @@ def caches(settings: Settings) -> list[Path]:
         return [Path(explicit), RUNPOD]
     default = Path(settings.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     return [Path(settings.get("HF_HOME") or default) / "hub", RUNPOD]
+
+
+def sharded(settings: Settings, home: Path, weights: Weights, folder: str = ".") -> list[Path]:
+    """A network's own files, all of them: `…-00002-of-00007.safetensors` says how many there are."""
+    shards = find_all(settings, home, weights, f"{folder}/{SHARDS}")
+    if not shards:
+        return [find(settings, home, weights, f"{folder}/diffusion_pytorch_model.safetensors")]
+    pattern, total = COUNTED.sub(r"-{:05d}-of-\2", shards[0].name), int(shards[0].stem[-5:])
+    there = {shard.name for shard in shards}
+    if missing := [name for index in range(1, total + 1) if (name := pattern.format(index)) not in there]:
+        raise ConfigurationError(f"{shards[0].parent}: {', '.join(missing)} of {total} shards are missing.")
+    return shards
 
 
 def _snapshots(repository: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -11,7 +11,8 @@ from ..engine import OutOfMemory
 
 
 def stream_of_its_own(device: torch.device) -> torch.cuda.Stream | None:
-    return torch.cuda.Stream(device) if device.type == "cuda" else None
+    create: Callable[[torch.device], torch.cuda.Stream] = torch.cuda.Stream
+    return create(device) if device.type == "cuda" else None
 
 
 def on(stream: torch.cuda.Stream | None) -> AbstractContextManager[object]:

@@ -48,7 +48,8 @@ class Heard:
         if self._gain is None:
             self._gain = measured_gain(window)
         sound = np.concatenate([self._past, window])[-MEMORY_FRAMES * SAMPLES_PER_FRAME :]
-        return sound * np.float32((self._gain or 1) / NOMINAL)
+        gained: Audio = sound * np.float32((self._gain or 1) / NOMINAL)
+        return gained
 
     def go_on(self, window: Audio, fresh_frames: int) -> None:
         """The next window begins this much later."""

@@ -1,4 +1,4 @@
-"""`..pictures` for many frames at once, where they are: on the GPU. Frames are RGB, -1…1, of shape (1, 3, frames, height, width)."""
+"""`..pictures` for many frames, where they are: on the GPU. Frames are RGB, -1…1, of shape (1, 3, frames, height, width)."""
 
 from __future__ import annotations
 

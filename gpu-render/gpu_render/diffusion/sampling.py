@@ -29,8 +29,8 @@ UNITS = 1000
 
 def even_times(steps: int, shift: float, device: torch.device) -> list[Tensor]:
     """
-    The steps that few-step distillations were trained on: evenly from 1 to 0, then shifted towards noise. (Spacing them from 1000 to 1,
-    as stock InfiniteTalk does, leaves the last of four steps next to nothing to do.)
+    The steps that few-step distillations were trained on: evenly from 1 to 0, then shifted towards noise. (Spaced from 1000 to 1,
+    as in stock InfiniteTalk, the last of four steps has next to nothing to do.)
     """
     times = [torch.tensor([1 - step / steps], device=device) for step in range(steps + 1)]
     return [UNITS * shift * time / (1 + (shift - 1) * time) for time in times]

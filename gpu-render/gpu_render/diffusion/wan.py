@@ -24,13 +24,13 @@ Look = Callable[[Tensor], Tensor]
 
 
 def attend_by_pytorch(network: ModuleType, attention: ModuleType) -> None:
-    network.flash_attention = flash_attention  # type: ignore[attr-defined]
-    attention.xformers = SimpleNamespace(ops=Operators)  # type: ignore[attr-defined]
+    vars(network)["flash_attention"] = flash_attention
+    vars(attention)["xformers"] = SimpleNamespace(ops=Operators)
 
 
 def skip_attention_map(network: ModuleType) -> None:
     """It tells two speakers apart; for one, all 40 layers compute it and nobody looks."""
-    network.get_attn_map_with_target = lambda *_, **__: None  # type: ignore[attr-defined]
+    vars(network)["get_attn_map_with_target"] = lambda *_, **__: None
 
 
 def rotate_in_single_precision(network: ModuleType) -> None:
@@ -41,16 +41,16 @@ def rotate_in_single_precision(network: ModuleType) -> None:
         place = (*grid_sizes[0].tolist(), freqs.shape[1], x.device)
         if place not in known:
             known[place] = angles(freqs, *grid_sizes[0].tolist()).to(x.device, torch.complex64)
-        pairs = torch.view_as_complex(x.float().unflatten(3, (-1, 2)))
+        pairs = torch.view_as_complex(x.float().reshape(*x.shape[:3], -1, 2))
         return torch.view_as_real(pairs * known[place]).flatten(3)
 
-    network.rope_apply = rope_apply  # type: ignore[attr-defined]
+    vars(network)["rope_apply"] = rope_apply
 
 
 def angles(freqs: Tensor, frames: int, rows: int, columns: int) -> Tensor:
-    """One complex factor per token and pair of channels: the first third of the pairs turns with time, the others with the place."""
+    """One complex factor per token and pair of channels: a third of the pairs turns with time, the others with the place."""
     third = freqs.shape[1] // 3
-    time, row, column = freqs.split([freqs.shape[1] - 2 * third, third, third], dim=1)
+    time, row, column = torch.split(freqs, [freqs.shape[1] - 2 * third, third, third], dim=1)
     grid = (frames, rows, columns, -1)
     parts = (time[:frames, None, None], row[None, :rows, None], column[None, None, :columns])
     return torch.cat([part.expand(grid) for part in parts], dim=-1).reshape(-1, 1, freqs.shape[1])
@@ -64,7 +64,8 @@ def clip_eye(module: ModuleType, file: Path, device: torch.device, dtype: torch.
     model.visual.load_state_dict({name: tensor.to(device, dtype) for name, tensor in seeing.items()}, assign=True)
     eye = module.CLIPModel.__new__(module.CLIPModel)
     eye.model, eye.transforms, eye.dtype = model.eval().requires_grad_(False), transforms, dtype
-    return lambda reference: eye.visual(reference)
+    look: Look = eye.visual
+    return look
 
 
 def t5_once(module: Callable[[], ModuleType], file: Path, tokenizer: Path, device: torch.device) -> Callable[[str], Tensor]:

@@ -5,30 +5,29 @@ docs/gpu.md says what to fetch and what is left out of the original.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from ..diffusion import wan
 from ..diffusion.checkout import Checkout, offline
-from ..diffusion.files import Weights, checkout, find, find_all
+from ..diffusion.files import Weights, checkout, find, sharded
 from ..diffusion.sampling import Path as SamplingPath
 from ..diffusion.sampling import euler, even_times
 from ..diffusion.talking_head import Recipe, TalkingHead
 from ..engine import ConfigurationError, Geometry, Progress, Settings, Size
 from ..settings import number, sizes
-from .infinitetalk_parts import Files, Names, load_parts, options
+from .infinitetalk_parts import Files, Names, Source, load_parts, options
 
 ENGINE = "INFINITETALK"
 WAN = Weights("INFINITETALK_WAN", "Wan-AI/Wan2.1-I2V-14B-480P")
 OWN = Weights("INFINITETALK_WEIGHTS", "MeiGen-AI/InfiniteTalk")
 LORA = Weights("INFINITETALK_LORA", "Kijai/WanVideo_comfy")
-WAV2VEC = Weights("INFINITETALK_WAV2VEC", "TencentGameMate/chinese-wav2vec2-base")
+WAV2VEC_REPOSITORY = "TencentGameMate/chinese-wav2vec2-base"
+WAV2VEC = Weights("INFINITETALK_WAV2VEC", WAV2VEC_REPOSITORY)
 
 OWN_FILE = "single/infinitetalk.safetensors"
 LORA_FILE = "Wan21_T2V_14B_lightx2v_cfg_step_distill_lora_rank32.safetensors"
-SHARDS = "diffusion_pytorch_model-*.safetensors"
 
 CODE = ("wan/modules/multitalk_model.py", "src/audio_analysis/wav2vec2.py")
 BARE = ("wan", "wan.modules", "wan.utils")
@@ -56,7 +55,7 @@ def load(settings: Settings, progress: Progress) -> TalkingHead:
     geometry = Geometry(FRESH_FRAMES, OVERLAP_FRAMES, LOOK_AHEAD_FRAMES, grained_sizes(settings, ENGINE, SIZES, GRAIN))
     device = gpu("infinitetalk")
     plan = recipe(settings, geometry, device)
-    parts = load_parts(Checkout(home, BARE), NAMES, files, wanted, device, lambda done, what: progress(done * 0.6, what))
+    parts = load_parts(Source(Checkout(home, BARE), NAMES), files, wanted, device, lambda done, what: progress(done * 0.6, what))
     engine = TalkingHead(plan, parts, device)
     engine.warm_up(wanted.prompt, lambda done, what: progress(0.6 + 0.4 * done, what))
     return engine
@@ -76,7 +75,8 @@ def recipe(settings: Settings, geometry: Geometry, device: torch.device) -> Reci
 
 
 def find_files(settings: Settings, home: Path) -> Files:
-    vae, clip, t5, tokenizer = (find(settings, home, WAN, name) for name in (wan.VAE_FILE, wan.CLIP_FILE, wan.T5_FILE, wan.T5_TOKENIZER))
+    names = (wan.VAE_FILE, wan.CLIP_FILE, wan.T5_FILE, wan.T5_TOKENIZER)
+    vae, clip, t5, tokenizer = (find(settings, home, WAN, name) for name in names)
     tensors, lora = network_files(settings, home)
     return Files(
         config=find(settings, home, WAN, "config.json"),
@@ -95,28 +95,17 @@ def network_files(settings: Settings, home: Path) -> tuple[list[Path], Path | No
     """One checkpoint with everything merged into it, or else Wan's shards, InfiniteTalk's own layers and the LoRA."""
     if merged := settings.get("INFINITETALK_CHECKPOINT"):
         if not Path(merged).is_file():
-            raise ConfigurationError(f"INFINITETALK_CHECKPOINT={merged} is not a file; it must be one merged .safetensors checkpoint.")
+            raise ConfigurationError(f"INFINITETALK_CHECKPOINT must be one merged .safetensors file; {merged} is none.")
         return [Path(merged)], None
-    find(settings, home, WAN, "diffusion_pytorch_model-00001-of-00007.safetensors")
-    shards = find_all(settings, home, WAN, SHARDS)
-    require_all(shards)
+    shards = sharded(settings, home, WAN)
     return [*shards, find(settings, home, OWN, OWN_FILE)], find(settings, home, LORA, LORA_FILE)
-
-
-def require_all(shards: Sequence[Path]) -> None:
-    """`…-00002-of-00007…` says how many there are."""
-    total = int(shards[0].stem.rpartition("-")[2])
-    there = {shard.name for shard in shards}
-    pattern = shards[0].name.replace("-00001-", "-{:05d}-")
-    missing = [name for index in range(1, total + 1) if (name := pattern.format(index)) not in there]
-    if missing:
-        raise ConfigurationError(f"{shards[0].parent}: {', '.join(missing)} of {total} shards are missing.")
 
 
 def grained_sizes(settings: Settings, engine: str, default: str, grain: int) -> tuple[Size, ...]:
     found = sizes(settings, f"{engine}_SIZES", default)
     if any(side % grain for size in found for side in size):
-        raise ConfigurationError(f"{engine}_SIZES must be sizes with sides that are multiples of {grain}, not {settings.get(f'{engine}_SIZES')!r}.")
+        given = settings.get(f"{engine}_SIZES")
+        raise ConfigurationError(f"{engine}_SIZES must be sizes with sides that are multiples of {grain}, not {given!r}.")
     return found
 
 

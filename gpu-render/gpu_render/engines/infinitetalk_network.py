@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -24,38 +25,46 @@ class Model(Protocol):
     def __call__(self, x: list[Tensor], *, t: Tensor, audio: Tensor, **given: object) -> Tensor: ...
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How the network is asked."""
+
+    clip_frames: int
+    dtype: torch.dtype
+    masked: bool
+    """Whether it insists on a mask of who is where."""
+    guidance: float
+    """Other than 1 it costs a second forward per step, without the sound."""
+
+
 class InfiniteTalk:
-    def __init__(
-        self, model: Model, look: Look, codec: Codec, prompts: Prompts, *, clip_frames: int, dtype: torch.dtype, masked: bool, guidance: float
-    ) -> None:
-        """`masked` networks insist on a mask of who is where; `guidance` other than 1 costs a second forward, without the sound."""
+    def __init__(self, model: Model, look: Look, codec: Codec, prompts: Prompts, manner: Manner) -> None:
         self._model = model
         self._look = look
         self._codec = codec
         self._prompts = prompts
-        self._clip_frames = clip_frames
-        self._dtype = dtype
-        self._masked = masked
-        self._guidance = guidance
+        self._manner = manner
 
     def condition(self, reference: Tensor, prompt: str) -> Condition:
         """Everything that the original computes for each clip anew, among it an encoding of a whole clip that stands still."""
-        still = reference.new_zeros(1, 3, self._clip_frames - 1, *reference.shape[-2:])
-        latents = self._codec.encode(torch.cat([reference, still], 2)).to(self._dtype)
+        still = reference.new_zeros(1, 3, self._manner.clip_frames - 1, *reference.shape[-2:])
+        latents = self._codec.encode(torch.cat([reference, still], 2)).to(self._manner.dtype)
         mask = first_frame_mask(latents)
         given = {
             "context": [self._prompts.context(prompt).to(reference.device)],
-            "clip_fea": self._look(reference).to(self._dtype),
+            "clip_fea": self._look(reference).to(self._manner.dtype),
             "seq_len": latents[0].numel() // PATCH,
             "y": torch.cat([mask, latents[None]], 1),
-            "ref_target_masks": latents.new_ones(CLASSES, *latents.shape[-2:], dtype=torch.float32) if self._masked else None,
+            "ref_target_masks": latents.new_ones(CLASSES, *latents.shape[-2:], dtype=torch.float32)
+            if self._manner.masked
+            else None,
         }
         return Condition(given, self._codec.encode(reference))
 
     def velocity(self, latents: Tensor, time: Tensor, sound: Tensor, condition: Condition) -> Tensor:
-        sound = sound.to(self._dtype)
+        sound = sound.to(self._manner.dtype)
         noise = self._model([latents], t=time, audio=sound, **condition.given)[0]
-        if self._guidance != 1:
+        if self._manner.guidance != 1:
             deaf = self._model([latents], t=time, audio=torch.zeros_like(sound), **condition.given)[0]
-            noise = deaf + self._guidance * (noise - deaf)
+            noise = deaf + self._manner.guidance * (noise - deaf)
         return -noise

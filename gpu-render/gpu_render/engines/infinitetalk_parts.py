@@ -1,5 +1,7 @@
-"""Loads the parts of an engine that is built like InfiniteTalk: a 14B network, T5 for the prompt, CLIP and Wan's autoencoder for the picture,
-wav2vec2 for the sound."""
+"""Loads the parts of an engine that is built like InfiniteTalk.
+
+A 14B network; T5 for the prompt; CLIP and Wan's autoencoder for the picture; wav2vec2 for the sound.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, cast
 
 import torch
 
@@ -19,7 +22,7 @@ from ..diffusion.talking_head import Parts
 from ..diffusion.weights import fill, merge_lora, read
 from ..engine import Progress, Settings
 from ..settings import choice, number
-from .infinitetalk_network import InfiniteTalk, Model
+from .infinitetalk_network import InfiniteTalk, Manner, Model
 
 DTYPE = torch.bfloat16
 
@@ -51,11 +54,15 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Source:
+    code: Checkout
+    names: Names
+
+
+@dataclass(frozen=True)
 class Options:
     prompt: str
-    clip_frames: int
-    masked: bool
-    audio_guidance: float
+    manner: Manner
     lora_scale: float
     decoding: torch.dtype | None
     prompts: Path
@@ -66,9 +73,7 @@ def options(settings: Settings, engine: str, *, prompt: str, clip_frames: int, m
     cache = Path(settings.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Options(
         prompt=settings.get(f"{engine}_PROMPT") or prompt,
-        clip_frames=clip_frames,
-        masked=masked,
-        audio_guidance=number(settings, f"{engine}_AUDIO_GUIDANCE", 1, 1, 10),
+        manner=Manner(clip_frames, DTYPE, masked, guidance=number(settings, f"{engine}_AUDIO_GUIDANCE", 1, 1, 10)),
         lora_scale=number(settings, f"{engine}_LORA_SCALE", 1, 0, 2),
         decoding=decoding(settings, engine),
         prompts=cache / "gpu-render" / "prompts",
@@ -80,7 +85,8 @@ def decoding(settings: Settings, engine: str) -> torch.dtype | None:
     return {"bf16": DTYPE, "fp32": None}[choice(settings, f"{engine}_VAE_PRECISION", ("bf16", "fp32"))]
 
 
-def load_parts(code: Checkout, names: Names, files: Files, wanted: Options, device: torch.device, progress: Progress) -> Parts:
+def load_parts(source: Source, files: Files, wanted: Options, device: torch.device, progress: Progress) -> Parts:
+    code, names = source.code, source.names
     progress(0.0, "encoding the default prompt")
     encode = wan.t5_once(lambda: code.module(names.t5), files.t5, files.tokenizer, device)
     prompts = Prompts(encode, str(files.t5.resolve()), wanted.prompts)
@@ -91,33 +97,33 @@ def load_parts(code: Checkout, names: Names, files: Files, wanted: Options, devi
     look = wan.clip_eye(code.module(names.clip), files.clip, device)
     hearing = Hearing(wan.ear(code.module(names.ear), files.ear_config, files.ear_weights, device), device)
     progress(0.2, "loading the network")
-    model = load_model(code, names, files, wanted.lora_scale, device)
-    network = InfiniteTalk(
-        model, look, codec, prompts, clip_frames=wanted.clip_frames, dtype=DTYPE, masked=wanted.masked, guidance=wanted.audio_guidance
-    )
-    return Parts(network, codec, hearing)
-
-
-def load_model(code: Checkout, names: Names, files: Files, lora_scale: float, device: torch.device) -> Model:
-    build = builder(code, names, files.config)
-    model = fill(build, files.tensors, DTYPE, device)
+    model = fill(builder(source, files.config), files.tensors, DTYPE, device)
     if files.lora:
-        merge_lora(model, dict(read(files.lora)), lora_scale)
-    return ready(model)
+        merge_lora(model, dict(read(files.lora)), wanted.lora_scale)
+    return Parts(InfiniteTalk(ready(model), look, codec, prompts, wanted.manner), codec, hearing)
 
 
-def builder(code: Checkout, names: Names, config: Path) -> Callable[[], torch.nn.Module]:
+def builder(source: Source, config: Path) -> Callable[[], torch.nn.Module]:
     """A network without what costs time and changes nothing."""
-    module = code.module(names.network)
-    wan.attend_by_pytorch(module, code.module(names.attention))
+    module = source.code.module(source.names.network)
+    wan.attend_by_pytorch(module, source.code.module(source.names.attention))
     wan.skip_attention_map(module)
     wan.rotate_in_single_precision(module)
     given = {name: value for name, value in json.loads(config.read_text()).items() if not name.startswith("_")}
     return lambda: module.WanModel(weight_init=False, **given)
 
 
-def ready(model: torch.nn.Module) -> Model:
-    """What isn't stored is computed: the rotations; TeaCache, which would keep one session's state for all, stays off."""
-    model.init_freqs()  # type: ignore[operator]
-    model.enable_teacache = False  # type: ignore[assignment]
-    return model  # type: ignore[return-value]
+class Stored(Model, Protocol):
+    """The network as it is when its weights are in."""
+
+    enable_teacache: bool
+
+    def init_freqs(self) -> None: ...
+
+
+def ready(model: object) -> Model:
+    """What isn't stored is computed: the rotations. TeaCache, which would keep one session's state for all, stays off."""
+    stored = cast(Stored, model)
+    stored.init_freqs()
+    stored.enable_teacache = False
+    return stored

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ..diffusion.checkout import Checkout
+from ..diffusion.codec import Autoencoder
 from ..diffusion.wan import Look
 from .infinitetalk import NAMES
+from .infinitetalk_network import Model
 from .infinitetalk_parts import ready
 
 CLIP_TOKENS, CLIP_CHANNELS = 257, 1280
@@ -32,12 +35,19 @@ WHOLE = Dimensions(dim=5120, ffn_dim=13824, num_heads=40, num_layers=40, text_di
 TINY = Dimensions(dim=48, ffn_dim=96, num_heads=2, num_layers=2, text_dim=32, vae_dim=8)
 
 
+class Vae(Protocol):
+    """What is used of `WanVAE`."""
+
+    model: Autoencoder
+    scale: list[Tensor]
+
+
 @dataclass(frozen=True)
 class Random:
     """As much of a checkout's pipeline as a loop touches."""
 
-    model: nn.Module
-    vae: object
+    model: Model
+    vae: Vae
     look: Look
     context: Tensor
 
@@ -52,25 +62,25 @@ def random_parts(code: Checkout, dimensions: Dimensions, dtype: torch.dtype, dev
     )
 
 
-def random_model(code: Checkout, dimensions: Dimensions, dtype: torch.dtype, device: torch.device) -> nn.Module:
+def random_model(code: Checkout, dimensions: Dimensions, dtype: torch.dtype, device: torch.device) -> Model:
     given = {name: value for name, value in vars(dimensions).items() if name != "vae_dim"}
     network = code.module(NAMES.network)
-    model = filled(lambda: network.WanModel(in_dim=36, weight_init=False, **given), dtype, device)
-    ready(model)
-    return model
+    return ready(filled(lambda: network.WanModel(in_dim=36, weight_init=False, **given), dtype, device))
 
 
-def random_vae(code: Checkout, dimensions: Dimensions, device: torch.device) -> object:
+def random_vae(code: Checkout, dimensions: Dimensions, device: torch.device) -> Vae:
     """The original reads a file in its constructor; it is given one that isn't there, and weights made up."""
     module = code.module(NAMES.vae)
     model = filled(
         lambda: module.WanVAE_(dim=dimensions.vae_dim, z_dim=16, temperal_downsample=[False, True, True]), torch.float32, device
     )
-    original, module._video_vae = module._video_vae, lambda **_: model
+    loading = module._video_vae
+    vars(module)["_video_vae"] = lambda **_: model
     try:
-        return module.WanVAE(16, "random", device=device)
+        vae: Vae = module.WanVAE(16, "random", device=device)
     finally:
-        module._video_vae = original
+        vars(module)["_video_vae"] = loading
+    return vae
 
 
 def random_eye(device: torch.device) -> Look:
