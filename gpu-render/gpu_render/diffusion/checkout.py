@@ -25,7 +25,7 @@ from ..engine import ConfigurationError
 UNUSED = frozenset(
     {
         *("accelerate", "cv2", "decord", "diffusers", "imageio", "librosa", "loguru", "optimum", "pyloudnorm", "skimage"),
-        *("soundfile", "tqdm", "xformers", "xfuser"),
+        *("mediapipe", "soundfile", "tqdm", "xformers", "xfuser"),
     }
 )
 STAND_INS: dict[str, object] = {

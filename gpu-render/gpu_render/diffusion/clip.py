@@ -84,7 +84,7 @@ class LatentClip:
         self._motion: Tensor | None = None
 
     def __iter__(self) -> Iterator[Pictures]:
-        pieces = self._pieces()
+        pieces = self.frames()
         while True:
             if self._stop():
                 raise Cancelled
@@ -101,8 +101,8 @@ class LatentClip:
             raise RuntimeError("A clip's motion is there once all its pictures are out.")
         return self._motion
 
-    def _pieces(self) -> Iterator[Tensor]:
-        """The clip's own frames, in the reference's colours; those that the clip before has shown are decoded and left out."""
+    def frames(self) -> Iterator[Tensor]:
+        """At full precision, in the reference's colours; those that the clip before has shown are decoded and left out."""
         skip = self._skip
         tail: list[Tensor] = []
         for decoded in self._finish.codec.decode(self._latents):

@@ -33,7 +33,7 @@ def even_times(steps: int, shift: float, device: torch.device) -> list[Tensor]:
     as in stock InfiniteTalk, the last of four steps has next to nothing to do.)
     """
     times = [torch.tensor([1 - step / steps], device=device) for step in range(steps + 1)]
-    return [UNITS * shift * time / (1 + (shift - 1) * time) for time in times]
+    return [shift * time / (1 + (shift - 1) * time) * UNITS for time in times]
 
 
 def euler(latents: Tensor, velocity: Tensor, now: Tensor, after: Tensor, noise: Noise) -> Tensor:

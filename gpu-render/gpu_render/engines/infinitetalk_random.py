@@ -1,20 +1,19 @@
-"""InfiniteTalk's parts with random weights, in any size: tiny ones to compare loops on a CPU, whole ones to time a GPU."""
+"""The parts of an engine like InfiniteTalk with random weights: tiny ones to compare loops on a CPU, whole ones to time a GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ..diffusion.checkout import Checkout
 from ..diffusion.codec import Autoencoder
 from ..diffusion.wan import Look
-from .infinitetalk import NAMES
 from .infinitetalk_network import Model
-from .infinitetalk_parts import ready
+from .infinitetalk_parts import Source, ready
 
 CLIP_TOKENS, CLIP_CHANNELS = 257, 1280
 TEXT_TOKENS = 40
@@ -52,25 +51,24 @@ class Random:
     context: Tensor
 
 
-def random_parts(code: Checkout, dimensions: Dimensions, dtype: torch.dtype, device: torch.device) -> Random:
+def random_parts(source: Source, dimensions: Dimensions, dtype: torch.dtype, device: torch.device) -> Random:
     torch.manual_seed(7)
     return Random(
-        model=random_model(code, dimensions, dtype, device),
-        vae=random_vae(code, dimensions, device),
+        model=random_model(source, dimensions, dtype, device),
+        vae=random_vae(source.code.module(source.names.vae), dimensions, device),
         look=random_eye(device),
         context=torch.randn(TEXT_TOKENS, dimensions.text_dim, device=device).to(dtype),
     )
 
 
-def random_model(code: Checkout, dimensions: Dimensions, dtype: torch.dtype, device: torch.device) -> Model:
+def random_model(source: Source, dimensions: Dimensions, dtype: torch.dtype, device: torch.device) -> Model:
     given = {name: value for name, value in vars(dimensions).items() if name != "vae_dim"}
-    network = code.module(NAMES.network)
+    network = source.code.module(source.names.network)
     return ready(filled(lambda: network.WanModel(in_dim=36, weight_init=False, **given), dtype, device))
 
 
-def random_vae(code: Checkout, dimensions: Dimensions, device: torch.device) -> Vae:
+def random_vae(module: ModuleType, dimensions: Dimensions, device: torch.device) -> Vae:
     """The original reads a file in its constructor; it is given one that isn't there, and weights made up."""
-    module = code.module(NAMES.vae)
     model = filled(
         lambda: module.WanVAE_(dim=dimensions.vae_dim, z_dim=16, temperal_downsample=[False, True, True]), torch.float32, device
     )
