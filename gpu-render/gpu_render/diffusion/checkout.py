@@ -73,6 +73,8 @@ def _opened(home: Path, bare: Sequence[str], replaced: Collection[str]) -> Itera
     finally:
         sys.path.remove(str(home))
         sys.meta_path.remove(finder)
+        for name in [name for name, module in sys.modules.items() if isinstance(module, _InertModule)]:
+            del sys.modules[name]
 
 
 class _Inert(importlib.abc.MetaPathFinder, importlib.abc.Loader):

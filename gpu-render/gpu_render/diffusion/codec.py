@@ -57,7 +57,7 @@ class WanCodec:
         self._mean, self._inverse = (part.view(1, -1, 1, 1, 1) for part in scale)
         self._encoder = model.encoder
         self._decoding = decoding or self._mean.dtype
-        self._decoder = copy.deepcopy(model.decoder).to(decoding) if decoding else model.decoder
+        self.decoder = copy.deepcopy(model.decoder).to(decoding) if decoding else model.decoder
         self._unpack = copy.deepcopy(model.conv2).to(decoding) if decoding else model.conv2
 
     def encode(self, frames: Tensor) -> Tensor:
@@ -75,9 +75,9 @@ class WanCodec:
         """(channels, latents, height, width) → (1, 3, frames, height, width) of -1…1 for each latent."""
         spread = latents[None].to(self._mean.dtype) / self._inverse + self._mean
         unpacked = self._unpack(spread.to(self._decoding))
-        memory = empty_memory(self._decoder)
+        memory = empty_memory(self.decoder)
         for latent in torch.split(unpacked, 1, 2):
-            yield self._decoder(latent, feat_cache=memory, feat_idx=[0]).float().clamp_(-1, 1)
+            yield self.decoder(latent, feat_cache=memory, feat_idx=[0]).float().clamp_(-1, 1)
 
 
 def empty_memory(part: Part) -> list[object]:

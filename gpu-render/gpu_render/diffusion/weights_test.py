@@ -28,7 +28,7 @@ def build() -> nn.Module:
 def test_tensors_come_from_all_files_the_last_one_counting_in_the_precision_asked_for(tmp_path: Path) -> None:
     one = torch.ones(2, 3)
     files = [
-        stored(tmp_path / "a", **{"0.weight": one, "0.bias": torch.zeros(2), "unknown": one}),
+        stored(tmp_path / "a", **{"0.weight": one, "0.bias": torch.zeros(2), "unknown": one.clone()}),
         stored(tmp_path / "b", **{"0.weight": one * 2, "1.weight": torch.ones(2, 2)}),
     ]
     network = fill(build, files, torch.bfloat16, CPU)
