@@ -25,7 +25,7 @@ from .subject import Shape, subject
 from .timing import machine
 
 FRAMES = "81/9,33/5"
-TINY_SIZES, TINY_FRAMES = "64x64", "9/5"
+TINY_SIZES, TINY_FRAMES = "64x64", "13/5"
 
 
 def main(arguments: list[str]) -> int:
@@ -39,6 +39,9 @@ def main(arguments: list[str]) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if asked.tiny:
+        vars(torch.cuda)["ipc_collect"] = lambda: None  # the checkout calls it in passing
+        vars(torch)["compile"] = lambda function: function
     timed = subject(home, TINY if asked.tiny else WHOLE, torch.float32 if asked.tiny else torch.bfloat16, device)
     rows = []
     for shape in shapes:
@@ -62,8 +65,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def shapes_of(sizes: str, frames: str) -> list[Shape]:
     clips = [tuple(map(int, clip.split("/"))) for clip in frames.split(",")]
-    if any(len(clip) != 2 or any((count - 1) % 4 for count in clip) or clip[0] <= clip[1] for clip in clips):  # noqa: PLR2004
-        raise ConfigurationError(f"--frames must be such as {FRAMES}, each count one more than a multiple of four, not {frames!r}.")
+    if any(len(clip) != 2 or any((count - 1) % 4 for count in clip) or clip[0] < 2 * clip[1] for clip in clips):  # noqa: PLR2004
+        rule = "each count one more than a multiple of four, a clip at least twice as long as its overlap"
+        raise ConfigurationError(f"--frames must be such as {FRAMES}, {rule}, not {frames!r}.")
     found = grained_sizes({"INFINITETALK_SIZES": sizes}, "INFINITETALK", SIZES, GRAIN)
     return [Shape(size, clip_frames, overlap_frames) for size in found for clip_frames, overlap_frames in clips]
 

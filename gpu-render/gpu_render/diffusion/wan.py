@@ -56,8 +56,9 @@ def angles(freqs: Tensor, frames: int, rows: int, columns: int) -> Tensor:
     return torch.cat([part.expand(grid) for part in parts], dim=-1).reshape(-1, 1, freqs.shape[1])
 
 
-def clip_eye(module: ModuleType, file: Path, device: torch.device, dtype: torch.dtype = torch.float16) -> Look:
+def clip_eye(module: ModuleType, file: Path, device: torch.device) -> Look:
     """Only the half of CLIP that sees is loaded; the half that reads keeps no memory."""
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
     model, transforms = module.clip_xlm_roberta_vit_h_14(return_transforms=True, return_tokenizer=False, dtype=dtype, device="meta")
     stored: Mapping[str, Tensor] = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
     seeing = {name.removeprefix("visual."): tensor for name, tensor in stored.items() if name.startswith("visual.")}
