@@ -59,6 +59,7 @@ def angles(freqs: Tensor, frames: int, rows: int, columns: int) -> Tensor:
 def clip_eye(module: ModuleType, file: Path, device: torch.device) -> Look:
     """Only the half of CLIP that sees is loaded; the half that reads keeps no memory."""
     dtype = torch.float16 if device.type == "cuda" else torch.float32
+    vars(module)["flash_attention"] = flash_attention
     model, transforms = module.clip_xlm_roberta_vit_h_14(return_transforms=True, return_tokenizer=False, dtype=dtype, device="meta")
     stored: Mapping[str, Tensor] = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
     seeing = {name.removeprefix("visual."): tensor for name, tensor in stored.items() if name.startswith("visual.")}

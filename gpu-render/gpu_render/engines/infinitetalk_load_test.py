@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,24 +14,19 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 HOME = os.environ.get("INFINITETALK_HOME", "")
 if not HOME:
     pytest.skip("INFINITETALK_HOME is not set: InfiniteTalk is not loaded", allow_module_level=True)
-transformers = pytest.importorskip("transformers", reason="transformers is not installed: InfiniteTalk is not loaded")
+pytest.importorskip("transformers", reason="transformers is not installed: InfiniteTalk is not loaded")
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from ..diffusion import files, wan
 from ..diffusion.checkout import Checkout
 from ..diffusion.weights import read
 from ..engine import ConfigurationError
-from . import infinitetalk, infinitetalk_merge, infinitetalk_parts
-from .compared import CPU, EAR_CHANNELS, EAR_LAYERS, SIZE, face, on_a_cpu
+from . import infinitetalk, infinitetalk_merge, infinitetalk_parts, toy_weights
+from .compared import CPU, SIZE, face, on_a_cpu
 from .infinitetalk import BARE, LORA_FILE, NAMES, OWN_FILE, PROMPT
-from .infinitetalk_random import CLIP_CHANNELS, TINY, filled
-
-CONFIG = {"_class_name": "WanModel", "in_dim": 36, **{name: value for name, value in vars(TINY).items() if name != "vae_dim"}}
-EYE = {"vision_dim": CLIP_CHANNELS, "vision_layers": 2, "vision_mlp_ratio": 1, "vocab_size": 9, "text_dim": 16, "text_layers": 1}
-EAR = {"num_hidden_layers": EAR_LAYERS, "hidden_size": EAR_CHANNELS, "intermediate_size": 32, "conv_dim": (16,) * 7}
+from .infinitetalk_random import TINY
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +37,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         patch.setattr(infinitetalk, "gpu", lambda _: CPU)
         patch.setattr(infinitetalk_parts, "DTYPE", torch.float32)
         patch.setattr(files, "RUNPOD", tmp_path_factory.mktemp("runpod"))
-        code = Checkout(Path(HOME), BARE)
-        clip, vae = code.module(NAMES.clip), code.module(NAMES.vae)
-        patch.setattr(clip, "clip_xlm_roberta_vit_h_14", partial(clip.clip_xlm_roberta_vit_h_14, **EYE))
-        patch.setattr(vae, "_video_vae", partial(vae._video_vae, dim=TINY.vae_dim))
         cache = tmp_path_factory.mktemp("cache")
-        write_weights(code, cache / "huggingface" / "hub")
-        write_prompt(cache)
+        write_weights(Checkout(Path(HOME), BARE), cache / "huggingface" / "hub", cache, patch)
         yield {
             "INFINITETALK_HOME": HOME,
             "INFINITETALK_SIZES": f"{SIZE.width}x{SIZE.height}",
@@ -66,52 +54,24 @@ def snapshot(hub: Path, repository: str, revision: str = "main") -> Path:
     return folder
 
 
-def write_weights(code: Checkout, hub: Path) -> None:
+def write_weights(code: Checkout, hub: Path, cache: Path, patch: pytest.MonkeyPatch) -> None:
     """The network's tensors in two shards and InfiniteTalk's own file, as they are divided in the real ones."""
-    base = snapshot(hub, "Wan-AI/Wan2.1-I2V-14B-480P")
-    (base / "config.json").write_text(json.dumps(CONFIG))
-    given = {name: value for name, value in CONFIG.items() if not name.startswith("_")}
-    network = code.module(NAMES.network)
-    tensors = filled(lambda: network.WanModel(weight_init=False, **given), torch.float32, CPU).state_dict()
-    own = {name: tensor for name, tensor in tensors.items() if "audio" in name or "norm_x" in name}
-    rest = [(name, tensor) for name, tensor in tensors.items() if name not in own]
+    base, own = snapshot(hub, "Wan-AI/Wan2.1-I2V-14B-480P"), snapshot(hub, "MeiGen-AI/InfiniteTalk")
+    (base / "config.json").write_text(json.dumps(toy_weights.NETWORK))
+    tensors = toy_weights.network_tensors(code.module(NAMES.network))
+    audio = {name: tensor for name, tensor in tensors.items() if "audio" in name or "norm_x" in name}
+    rest = [(name, tensor) for name, tensor in tensors.items() if name not in audio]
     for index, part in enumerate((rest[::2], rest[1::2]), 1):
         save_file(dict(part), base / f"diffusion_pytorch_model-{index:05d}-of-00002.safetensors")
-    (snapshot(hub, "MeiGen-AI/InfiniteTalk") / "single").mkdir()
-    save_file(own, snapshot(hub, "MeiGen-AI/InfiniteTalk") / OWN_FILE)
+    (own / OWN_FILE).parent.mkdir()
+    save_file(audio, own / OWN_FILE)
     lora = {"diffusion_model.blocks.0.ffn.0.diff_b": torch.ones(TINY.ffn_dim)}
     save_file(lora, snapshot(hub, "Kijai/WanVideo_comfy") / LORA_FILE)
-    write_senses(code, base)
-    write_ear(hub)
-
-
-def write_senses(code: Checkout, base: Path) -> None:
-    vae, clip = code.module(NAMES.vae), code.module(NAMES.clip)
-    codec = filled(lambda: vae.WanVAE_(dim=TINY.vae_dim, z_dim=16, temperal_downsample=[False, True, True]), torch.float32, CPU)
-    torch.save(codec.state_dict(), base / wan.VAE_FILE)
-    eye = filled(lambda: clip.clip_xlm_roberta_vit_h_14(dtype=torch.float32), torch.float16, CPU)
-    torch.save(eye.state_dict(), base / wan.CLIP_FILE)
-    (base / wan.T5_FILE).write_bytes(b"never read: the default prompt's context is stored")
-    (base / wan.T5_TOKENIZER).parent.mkdir(parents=True)
-    (base / wan.T5_TOKENIZER).write_text("{}")
-
-
-def write_ear(hub: Path) -> None:
-    """Its weights lie in a snapshot of their own, as they do on Hugging Face."""
-    ear = transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(**EAR))
-    config = snapshot(hub, "TencentGameMate/chinese-wav2vec2-base")
-    ear.config.save_pretrained(config)
-    ear.save_pretrained(snapshot(hub, "TencentGameMate/chinese-wav2vec2-base", "pull"))
-    (snapshot(hub, "TencentGameMate/chinese-wav2vec2-base", "pull") / "config.json").unlink()
-
-
-def write_prompt(cache: Path) -> None:
-    t5 = cache / "huggingface" / "hub" / "models--Wan-AI--Wan2.1-I2V-14B-480P" / "snapshots" / "main" / wan.T5_FILE
-    digest = hashlib.sha256(f"{t5.resolve()}\n{PROMPT}".encode()).hexdigest()
-    folder = cache / "gpu-render" / "prompts"
-    folder.mkdir(parents=True)
-    context: dict[str, Tensor] = {"context": torch.randn(7, TINY.text_dim)}
-    save_file(context, folder / f"{digest}.safetensors")
+    toy_weights.write_vae(code.module(NAMES.vae), base / wan.VAE_FILE, patch)
+    toy_weights.write_eye(code.module(NAMES.clip), base / wan.CLIP_FILE, patch)
+    toy_weights.write_prompt(base, PROMPT, cache)
+    wav2vec = "TencentGameMate/chinese-wav2vec2-base"
+    toy_weights.write_ear(snapshot(hub, wav2vec), snapshot(hub, wav2vec, "pull"))
 
 
 def test_it_is_loaded_from_a_cache_warmed_up_and_draws_what_it_hears(settings: dict[str, str]) -> None:
