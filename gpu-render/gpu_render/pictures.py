@@ -34,7 +34,7 @@ def to_i420(picture: Picture) -> NDArray[np.uint8]:
     chroma_blue = 128 + (-37.945 * red - 74.494 * green + 112.439 * blue) / 256
     chroma_red = 128 + (112.439 * red - 94.154 * green - 18.285 * blue) / 256
     planes = [luma, *(plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3)) for plane in (chroma_blue, chroma_red))]
-    flat = np.concatenate([np.clip(np.rint(plane), 0, 255).astype(np.uint8).ravel() for plane in planes])
+    flat: NDArray[np.uint8] = np.concatenate([np.clip(np.rint(plane), 0, 255).astype(np.uint8).ravel() for plane in planes])
     return flat.reshape(height * 3 // 2, width)
 
 
@@ -45,7 +45,8 @@ def to_rgb(picture: NDArray[np.uint8]) -> Picture:
     chroma = picture[height:].reshape(2, height // 2, width // 2).astype(np.float32) - 128
     blue, red = (plane.repeat(2, 0).repeat(2, 1) * (255 / 224) for plane in chroma)
     rgb = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], -1)
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    rounded: Picture = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def are_dark(pictures: Pictures) -> bool:

@@ -158,7 +158,7 @@ def paint(static: Static, opening: float, at: int, faint: bool) -> NDArray[np.ui
     nod = 2 * round(height / 256 * np.sin(2 * np.pi * at / SWAY_FRAMES))
     luma = np.roll(static.face[:height], nod, 0)
     chroma = np.roll(static.face[height:].reshape(2, height // 2, width // 2), nod // 2, 1)
-    picture = np.concatenate([luma.ravel(), chroma.ravel()]).reshape(height * 3 // 2, width)
+    picture: NDArray[np.uint8] = np.concatenate([luma.ravel(), chroma.ravel()]).reshape(height * 3 // 2, width)
     middle, left, right = round(height * 0.7) + nod, round(width * 0.4), round(width * 0.6)
     half = round(height * (0.005 + 0.05 * opening))
     rows = np.arange(middle - half, middle + half)[:, None]
