@@ -79,7 +79,7 @@ def test_flashhead_pro_is_loaded_and_draws_and_lite_says_what_it_needs(tmp_path:
     engine = flashhead.load({**settings, **options}, lambda _done, _what: None)
     assert (engine.name, engine.geometry.fresh_frames) == ("flashhead", 28)
     assert drawn_frames(engine, "") == 33
-    with pytest.raises(ConfigurationError, match="Model_Lite/config.json of Soul-AILab/SoulX-FlashHead-1_3B is missing"):
+    with pytest.raises(ConfigurationError, match=r"Model_Lite/config.json of Soul-AILab/SoulX-FlashHead-1_3B is missing"):
         flashhead.load({**settings, "FLASHHEAD_SIZES": "64x64"}, lambda _done, _what: None)
 
 
