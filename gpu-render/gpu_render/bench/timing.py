@@ -37,7 +37,7 @@ def forget_peak(device: torch.device) -> None:
 
 
 def peak_gib(device: torch.device) -> float:
-    return torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
+    return float(torch.cuda.max_memory_allocated(device)) / 2**30 if device.type == "cuda" else 0.0
 
 
 def machine(device: torch.device) -> dict[str, str]:

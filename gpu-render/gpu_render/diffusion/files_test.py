@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch", reason="PyTorch is not installed")
-
 from ..engine import ConfigurationError
 from . import files
 from .files import Weights, checkout, find, sharded

@@ -16,7 +16,8 @@ def stream_of_its_own(device: torch.device) -> torch.cuda.Stream | None:
 
 
 def on(stream: torch.cuda.Stream | None) -> AbstractContextManager[object]:
-    return torch.cuda.stream(stream) if stream else nullcontext()
+    switched: AbstractContextManager[object] = torch.cuda.stream(stream) if stream else nullcontext()
+    return switched
 
 
 def wait(device: torch.device) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -23,14 +23,8 @@ RANGE = (0.25, 4.0)
 ENOUGH_FRAMES = 10
 
 
-class Encoder(Protocol):
-    """What is used of the checkouts' `Wav2Vec2Model`."""
-
-    def __call__(self, sound: Tensor, seq_len: int, output_hidden_states: bool) -> Encoded: ...
-
-
-class Encoded(Protocol):
-    hidden_states: tuple[Tensor, ...]
+Encoder = Callable[[Tensor, int], list[Tensor]]
+"""What each layer makes of some sound, (1, samples), in that many frames: (1, frames, channels) each."""
 
 
 class Heard:
@@ -78,9 +72,7 @@ class Hearing:
     def frames(self, sound: Audio, count: int, look_ahead: int) -> Tensor:
         """(1, count, neighbours, layers, channels) for the `count` frames that end `look_ahead` before the sound does."""
         length = len(sound) * FPS // SAMPLE_RATE
-        given = torch.from_numpy(sound)[None].to(self._device)
-        layers = self._encoder(given, seq_len=length, output_hidden_states=True).hidden_states[1:]
-        each = torch.stack(layers, 2)[0]
+        each = torch.stack(self._encoder(torch.from_numpy(sound)[None].to(self._device), length), 2)[0]
         return neighbours(each, length - look_ahead - count, count)[None]
 
 

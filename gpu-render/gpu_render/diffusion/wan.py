@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType, SimpleNamespace
 
 import torch
 from torch import Tensor
 
 from .attention import Operators, flash_attention
-from .hearing import Encoder
 
 TEXT_LENGTH = 512
 T5_FILE = "models_t5_umt5-xxl-enc-bf16.pth"
@@ -82,20 +80,6 @@ def t5_once(module: Callable[[], ModuleType], file: Path, tokenizer: Path, devic
         return context
 
     return encode
-
-
-def ear(module: ModuleType, config: Path, weights: Path, device: torch.device) -> Encoder:
-    """Its configuration and its weights may lie in different snapshots, but are loaded from one folder."""
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").symlink_to(config.resolve())
-        (Path(folder) / weights.name).symlink_to(weights.resolve())
-        encoder: Encoder = (
-            module.Wav2Vec2Model.from_pretrained(folder, local_files_only=True, attn_implementation="eager")
-            .eval()
-            .requires_grad_(False)
-            .to(device)
-        )
-    return encoder
 
 
 def first_frame_mask(latents: Tensor) -> Tensor:

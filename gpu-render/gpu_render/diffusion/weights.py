@@ -30,7 +30,8 @@ def fill(build: Callable[[], Network], files: Sequence[Path], dtype: torch.dtype
     if missing := sorted(expected - tensors.keys()):
         raise ConfigurationError(f"{', '.join(map(str, files))}: {len(missing)} tensors are missing, such as {missing[0]}.")
     network.load_state_dict({name: tensors[name] for name in expected}, assign=True)
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network
 
 
 def read(file: Path) -> Iterator[tuple[str, Tensor]]:

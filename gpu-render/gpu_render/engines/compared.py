@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..diffusion.hearing import Hearing, neighbours
 from ..diffusion.sampling import Noise
-from ..diffusion.talking_head import Recipe, State, TalkingHead
+from ..diffusion.talking_head import State, TalkingHead
 from ..engine import Audio, Picture, Size
 
 CPU = torch.device("cpu")
@@ -66,8 +66,3 @@ def decoded(engine: TalkingHead, noise: Noise | None, prompt: str, clips: int) -
             drawn += list(clip.frames())
         motion = clip.motion
     return torch.cat(drawn, 2)[0]
-
-
-def exact(recipe: Recipe) -> Recipe:
-    """Colours as they are: the checkouts correct them by other means."""
-    return Recipe(**{**vars(recipe), "colour": 0})

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from ..diffusion import wan
 from ..diffusion.checkout import Checkout, offline
 from ..diffusion.codec import Codec, WanCodec
+from ..diffusion.ear import load_ear
 from ..diffusion.files import Weights, checkout, find, sharded
 from ..diffusion.hearing import Hearing
 from ..diffusion.sampling import Path as SamplingPath
@@ -22,7 +25,7 @@ from ..diffusion.talking_head import Parts, Recipe, TalkingHead
 from ..diffusion.weights import fill
 from ..engine import Geometry, Progress, Settings
 from ..settings import choice, number
-from .flashhead_network import FlashHead, LtxCodec
+from .flashhead_network import FlashHead, LtxCodec, Stored
 from .infinitetalk import gpu, grained_sizes
 from .infinitetalk_parts import DTYPE, decoding
 
@@ -31,8 +34,7 @@ OWN = Weights("FLASHHEAD_WEIGHTS", "Soul-AILab/SoulX-FlashHead-1_3B")
 WAV2VEC = Weights("FLASHHEAD_WAV2VEC", "facebook/wav2vec2-base-960h")
 
 NETWORK = "flash_head.src.modules.flash_head_model"
-EAR = "flash_head.audio_analysis.wav2vec2"
-CODE = ("flash_head/src/modules/flash_head_model.py", "flash_head/audio_analysis/wav2vec2.py")
+CODE = ("flash_head/src/modules/flash_head_model.py", "flash_head/wan/modules/vae.py")
 BARE = ("flash_head", "flash_head.wan", "flash_head.wan.modules")
 
 CLIP_FRAMES = 33
@@ -84,13 +86,16 @@ def load_parts(settings: Settings, home: Path, kind: str, device: torch.device) 
     config = json.loads(find(settings, home, OWN, f"{folder}/config.json").read_text())
     given = {name: value for name, value in config.items() if not name.startswith("_")}
     module = code.module(NETWORK)
-    model = fill(lambda: module.WanModelAudioProject(**given), sharded(settings, home, OWN, folder), DTYPE, device)
+    build = partial(module.WanModelAudioProject, **given)
+    model = cast(Stored, fill(build, sharded(settings, home, OWN, folder), DTYPE, device))
     model.freqs = module.precompute_freqs_cis_3d(given["dim"] // given["num_heads"])
-    ear = wan.ear(
-        code.module(EAR), find(settings, home, WAV2VEC, "config.json"), find(settings, home, WAV2VEC, "model.safetensors"), device
-    )
+    ear_config, ear_weights = (find(settings, home, WAV2VEC, name) for name in ("config.json", "model.safetensors"))
     codec = load_codec(code, settings, home, kind, device)
-    return Parts(FlashHead(model, codec, clip_frames=CLIP_FRAMES, dtype=DTYPE), codec, Hearing(ear, device))
+    return Parts(
+        FlashHead(model, codec, clip_frames=CLIP_FRAMES, dtype=DTYPE),
+        codec,
+        Hearing(load_ear(ear_config, ear_weights, device), device),
+    )
 
 
 def load_codec(code: Checkout, settings: Settings, home: Path, kind: str, device: torch.device) -> Codec:

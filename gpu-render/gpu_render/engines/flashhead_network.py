@@ -18,6 +18,11 @@ class Model(Protocol):
     def __call__(self, *, x: Tensor, timestep: Tensor, context: Tensor, y: object) -> Tensor: ...
 
 
+class Stored(Model, Protocol):
+    freqs: Tensor
+    """Rotations; computed, not stored."""
+
+
 class Autoencoder(Protocol):
     """What is used of `ltx_vae.LtxVAE`."""
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -25,7 +27,7 @@ from ..diffusion.talking_head import Parts, Recipe, TalkingHead
 from ..engine import Geometry
 from .compared import CPU, SIZE, Recital, decoded, face, on_a_cpu, some_sound
 from .flashhead import BARE, CLIP_FRAMES, KINDS, LOOK_AHEAD_FRAMES, NETWORK, SHIFT, STEPS
-from .flashhead_network import FlashHead, Model
+from .flashhead_network import FlashHead, Model, Stored
 from .infinitetalk_random import TINY, Vae, filled, random_vae
 
 KIND = KINDS["pro"]
@@ -56,14 +58,8 @@ def vae(code: Checkout) -> Vae:
 def model(code: Checkout) -> Model:
     module = code.module(NETWORK)
     sizes = {"in_dim": 32, "out_dim": 16, "ffn_dim": 64, "text_dim": 8, "freq_dim": 16, "eps": 1e-6, "num_layers": 1, **WIDE}
-
-    def build() -> torch.nn.Module:
-        network: torch.nn.Module = module.WanModelAudioProject(
-            **sizes, vae_stride=STRIDE, patch_size=(1, 2, 2), has_image_input=False
-        )
-        return network
-
-    network = filled(build, torch.float32, CPU)
+    build = partial(module.WanModelAudioProject, **sizes, vae_stride=STRIDE, patch_size=(1, 2, 2), has_image_input=False)
+    network: Stored = cast(Stored, filled(build, torch.float32, CPU))
     network.freqs = module.precompute_freqs_cis_3d(WIDE["dim"] // WIDE["num_heads"])
     return network
 

@@ -23,7 +23,7 @@ ENGINE = "FLASHTALK"
 OWN = Weights("FLASHTALK_WEIGHTS", "Soul-AILab/SoulX-FlashTalk-14B")
 WAV2VEC = Weights("FLASHTALK_WAV2VEC", WAV2VEC_REPOSITORY)
 
-CODE = ("flash_talk/infinite_talk/modules/multitalk_model.py", "flash_talk/infinite_talk/audio_analysis/wav2vec2.py")
+CODE = ("flash_talk/infinite_talk/modules/multitalk_model.py", "flash_talk/wan/modules/vae.py")
 BARE = ("flash_talk", "flash_talk.wan", "flash_talk.wan.modules")
 NAMES = Names(
     network="flash_talk.infinite_talk.modules.multitalk_model",
@@ -31,7 +31,6 @@ NAMES = Names(
     vae="flash_talk.wan.modules.vae",
     clip="flash_talk.wan.modules.clip",
     t5="flash_talk.wan.modules.t5",
-    ear="flash_talk.infinite_talk.audio_analysis.wav2vec2",
 )
 
 PROMPT = "A person is talking. Only the person moves, the background is still."

@@ -29,7 +29,7 @@ WAV2VEC = Weights("INFINITETALK_WAV2VEC", WAV2VEC_REPOSITORY)
 OWN_FILE = "single/infinitetalk.safetensors"
 LORA_FILE = "Wan21_T2V_14B_lightx2v_cfg_step_distill_lora_rank32.safetensors"
 
-CODE = ("wan/modules/multitalk_model.py", "src/audio_analysis/wav2vec2.py")
+CODE = ("wan/modules/multitalk_model.py", "wan/modules/vae.py")
 BARE = ("wan", "wan.modules", "wan.utils")
 NAMES = Names(
     network="wan.modules.multitalk_model",
@@ -37,7 +37,6 @@ NAMES = Names(
     vae="wan.modules.vae",
     clip="wan.modules.clip",
     t5="wan.modules.t5",
-    ear="src.audio_analysis.wav2vec2",
 )
 
 PROMPT = "A person looks into the camera and talks calmly, with natural facial expressions. The camera does not move."

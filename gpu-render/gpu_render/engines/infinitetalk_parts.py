@@ -16,6 +16,7 @@ import torch
 from ..diffusion import wan
 from ..diffusion.checkout import Checkout
 from ..diffusion.codec import WanCodec
+from ..diffusion.ear import load_ear
 from ..diffusion.hearing import Hearing
 from ..diffusion.prompts import Prompts
 from ..diffusion.talking_head import Parts
@@ -50,7 +51,6 @@ class Names:
     vae: str
     clip: str
     t5: str
-    ear: str
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def load_parts(source: Source, files: Files, wanted: Options, device: torch.devi
     vae = code.module(names.vae).WanVAE(16, str(files.vae), device=device)
     codec = WanCodec(vae.model, vae.scale, wanted.decoding)
     look = wan.clip_eye(code.module(names.clip), files.clip, device)
-    hearing = Hearing(wan.ear(code.module(names.ear), files.ear_config, files.ear_weights, device), device)
+    hearing = Hearing(load_ear(files.ear_config, files.ear_weights, device), device)
     progress(0.2, "loading the network")
     model = fill(builder(source, files.config), files.tensors, DTYPE, device)
     if files.lora:

@@ -22,12 +22,14 @@ from torch import Tensor
 from ..diffusion import wan
 from ..diffusion.checkout import Checkout
 from ..diffusion.codec import WanCodec
+from ..diffusion.ear import ear
 from ..diffusion.prompts import Prompts
 from ..diffusion.sampling import Path as SamplingPath
 from ..diffusion.sampling import euler
 from ..diffusion.talking_head import Parts, Recipe, TalkingHead
 from ..engine import Geometry
-from .compared import CPU, SIZE, Recital, decoded, face, on_a_cpu, some_sound
+from . import toy_weights
+from .compared import CPU, EAR_CHANNELS, SIZE, Recital, decoded, face, on_a_cpu, some_sound
 from .infinitetalk import BARE, FRESH_FRAMES, LOOK_AHEAD_FRAMES, NAMES, OVERLAP_FRAMES
 from .infinitetalk_network import InfiniteTalk, Manner, Model
 from .infinitetalk_parts import Source
@@ -189,3 +191,17 @@ def test_rotations_in_single_precision_are_the_original_ones(network: ModuleType
     assert ours.dtype == original.dtype
     assert (ours - original).abs().max() < ROUNDING
     assert (ours - tokens).abs().max() > 0.1
+
+
+def test_the_ear_hears_what_the_original_one_hears(code: Checkout) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: wav2vec2 is not compared")
+    config = transformers.Wav2Vec2Config(**toy_weights.EAR, attn_implementation="eager")
+    original = code.module("src.audio_analysis.wav2vec2").Wav2Vec2Model(config).eval()
+    sound = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        theirs = original(sound, seq_len=25).last_hidden_state
+        ours = ear(original)(sound, 25)
+    assert len(ours) == config.num_hidden_layers
+    assert ours[-1].shape == (1, 25, EAR_CHANNELS)
+    assert (ours[-1] - theirs).abs().max() < ROUNDING
+    assert (ours[-1] - ours[0]).abs().max() > ROUNDING

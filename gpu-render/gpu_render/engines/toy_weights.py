@@ -23,7 +23,8 @@ PROMPT_TOKENS = 7
 
 def network_tensors(module: ModuleType) -> dict[str, torch.Tensor]:
     given = {name: value for name, value in NETWORK.items() if not name.startswith("_")}
-    return filled(lambda: module.WanModel(weight_init=False, **given), torch.float32, CPU).state_dict()
+    tensors: dict[str, torch.Tensor] = filled(lambda: module.WanModel(weight_init=False, **given), torch.float32, CPU).state_dict()
+    return tensors
 
 
 def write_vae(module: ModuleType, file: Path, patch: pytest.MonkeyPatch) -> None:
