@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -47,8 +47,8 @@ def load_ear(config: Path, weights: Path, device: torch.device) -> Encoder:
     with TemporaryDirectory() as folder:
         (Path(folder) / "config.json").symlink_to(config.resolve())
         (Path(folder) / weights.name).symlink_to(weights.resolve())
-        model = Wav2Vec2Model.from_pretrained(folder, local_files_only=True)
-    return ear(model.eval().requires_grad_(False).to(device))
+        model: torch.nn.Module = Wav2Vec2Model.from_pretrained(folder, local_files_only=True)
+    return ear(cast(Model, model.eval().requires_grad_(False).to(device)))
 
 
 def ear(model: Model) -> Encoder:

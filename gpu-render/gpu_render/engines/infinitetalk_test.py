@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -21,13 +22,14 @@ from torch import Tensor
 
 from ..diffusion import wan
 from ..diffusion.checkout import Checkout
+from ..diffusion.clip import LatentClip
 from ..diffusion.codec import WanCodec
 from ..diffusion.ear import ear
 from ..diffusion.prompts import Prompts
 from ..diffusion.sampling import Path as SamplingPath
 from ..diffusion.sampling import euler
 from ..diffusion.talking_head import Parts, Recipe, TalkingHead
-from ..engine import Geometry
+from ..engine import Geometry, Pictures
 from . import toy_weights
 from .compared import CPU, EAR_CHANNELS, SIZE, Recital, decoded, face, on_a_cpu, some_sound
 from .infinitetalk import BARE, FRESH_FRAMES, LOOK_AHEAD_FRAMES, NAMES, OVERLAP_FRAMES
@@ -89,15 +91,18 @@ def original_times() -> list[Tensor]:
     return [SHIFT * time / (1 + (SHIFT - 1) * time) * 1000 for time in times]
 
 
-def by_the_engine(parts: Random, guidance: float, folder: Path) -> Tensor:
+def engine(parts: Random, geometry: Geometry, guidance: float, folder: Path) -> TalkingHead:
     codec = WanCodec(parts.vae.model, parts.vae.scale)
     prompts = Prompts(lambda _: parts.context, "random", folder)
-    manner = Manner(CLIP_FRAMES, torch.float32, masked=True, guidance=guidance)
+    manner = Manner(geometry.clip_frames, torch.float32, masked=True, guidance=guidance)
     own = InfiniteTalk(parts.model, parts.look, codec, prompts, manner)
-    geometry = Geometry(FRESH_FRAMES, OVERLAP_FRAMES, LOOK_AHEAD_FRAMES, (SIZE,))
     recipe = Recipe("infinitetalk", geometry, SamplingPath(original_times(), euler), channels=16, pixels_per_latent=8, colour=0)
-    engine = TalkingHead(recipe, Parts(own, codec, Recital(SOUND, FRESH_FRAMES)), CPU)
-    return decoded(engine, OriginalDice(), WORDS, CLIPS)
+    return TalkingHead(recipe, Parts(own, codec, Recital(SOUND, geometry.fresh_frames)), CPU)
+
+
+def by_the_engine(parts: Random, guidance: float, folder: Path) -> Tensor:
+    geometry = Geometry(FRESH_FRAMES, OVERLAP_FRAMES, LOOK_AHEAD_FRAMES, (SIZE,))
+    return decoded(engine(parts, geometry, guidance, folder), OriginalDice(), WORDS, CLIPS)
 
 
 def by_the_original(code: Checkout, parts: Random, guidance: float, folder: Path) -> Tensor:
@@ -205,3 +210,23 @@ def test_the_ear_hears_what_the_original_one_hears(code: Checkout) -> None:
     assert ours[-1].shape == (1, 25, EAR_CHANNELS)
     assert (ours[-1] - theirs).abs().max() < ROUNDING
     assert (ours[-1] - ours[0]).abs().max() > ROUNDING
+
+
+def test_a_session_is_decoded_while_another_one_denoises_and_neither_notices(parts: Random, tmp_path: Path) -> None:
+    drawing = engine(parts, Geometry(8, 5, 0, (SIZE,)), 1.0, tmp_path)
+    static = drawing.prepare(face(), WORDS, SIZE)
+    silence = np.zeros(drawing.geometry.audio_samples, np.float32)
+    grounds = [np.full((5, SIZE.height * 3 // 2, SIZE.width), level, np.uint8) for level in (60, 180)]
+
+    def stepped(ground: Pictures) -> LatentClip:
+        state = drawing.begin(static)
+        return drawing.step(state, silence, drawing.reset_motion(state, ground), lambda: False)
+
+    vars(drawing._open.hearing)["_fresh_frames"] = 0
+    alone = [list(stepped(ground)) for ground in grounds]
+    with ThreadPoolExecutor(1) as decoder:
+        decoding = [decoder.submit(list, stepped(ground)) for ground in (*grounds, *grounds)]
+        together = [future.result() for future in decoding]
+    assert not np.array_equal(alone[0][0], alone[1][0])
+    for mine, expected in zip(together, (*alone, *alone), strict=True):
+        assert np.array_equal(np.concatenate(mine), np.concatenate(expected))
