@@ -13,7 +13,7 @@ import pytest
 from .engine import Cancelled, Clip, Geometry, Pictures, Size
 from .schedule import capacity, has_room, real_time_factor
 from .scheduler import Order, Receive, Scheduler
-from .virtual_loop import run
+from .testing.virtual_loop import run
 
 T = TypeVar("T")
 SIZE = Size(64, 64)

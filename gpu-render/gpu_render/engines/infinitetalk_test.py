@@ -25,6 +25,7 @@ from ..diffusion.checkout import Checkout
 from ..diffusion.clip import LatentClip
 from ..diffusion.codec import WanCodec
 from ..diffusion.ear import ear
+from ..diffusion.hearing import Hearing
 from ..diffusion.prompts import Prompts
 from ..diffusion.sampling import Path as SamplingPath
 from ..diffusion.sampling import euler
@@ -91,18 +92,19 @@ def original_times() -> list[Tensor]:
     return [SHIFT * time / (1 + (SHIFT - 1) * time) * 1000 for time in times]
 
 
-def engine(parts: Random, geometry: Geometry, guidance: float, folder: Path) -> TalkingHead:
+def engine(parts: Random, geometry: Geometry, guidance: float, hearing: Hearing, folder: Path) -> TalkingHead:
     codec = WanCodec(parts.vae.model, parts.vae.scale)
     prompts = Prompts(lambda _: parts.context, "random", folder)
     manner = Manner(geometry.clip_frames, torch.float32, masked=True, guidance=guidance)
     own = InfiniteTalk(parts.model, parts.look, codec, prompts, manner)
     recipe = Recipe("infinitetalk", geometry, SamplingPath(original_times(), euler), channels=16, pixels_per_latent=8, colour=0)
-    return TalkingHead(recipe, Parts(own, codec, Recital(SOUND, geometry.fresh_frames)), CPU)
+    return TalkingHead(recipe, Parts(own, codec, hearing), CPU)
 
 
 def by_the_engine(parts: Random, guidance: float, folder: Path) -> Tensor:
     geometry = Geometry(FRESH_FRAMES, OVERLAP_FRAMES, LOOK_AHEAD_FRAMES, (SIZE,))
-    return decoded(engine(parts, geometry, guidance, folder), OriginalDice(), WORDS, CLIPS)
+    drawing = engine(parts, geometry, guidance, Recital(SOUND, FRESH_FRAMES), folder)
+    return decoded(drawing, OriginalDice(), WORDS, CLIPS)
 
 
 def by_the_original(code: Checkout, parts: Random, guidance: float, folder: Path) -> Tensor:
@@ -213,7 +215,7 @@ def test_the_ear_hears_what_the_original_one_hears(code: Checkout) -> None:
 
 
 def test_a_session_is_decoded_while_another_one_denoises_and_neither_notices(parts: Random, tmp_path: Path) -> None:
-    drawing = engine(parts, Geometry(8, 5, 0, (SIZE,)), 1.0, tmp_path)
+    drawing = engine(parts, Geometry(8, 5, 0, (SIZE,)), 1.0, Recital(SOUND, 0), tmp_path)
     static = drawing.prepare(face(), WORDS, SIZE)
     silence = np.zeros(drawing.geometry.audio_samples, np.float32)
     grounds = [np.full((5, SIZE.height * 3 // 2, SIZE.width), level, np.uint8) for level in (60, 180)]
@@ -222,7 +224,6 @@ def test_a_session_is_decoded_while_another_one_denoises_and_neither_notices(par
         state = drawing.begin(static)
         return drawing.step(state, silence, drawing.reset_motion(state, ground), lambda: False)
 
-    vars(drawing._open.hearing)["_fresh_frames"] = 0
     alone = [list(stepped(ground)) for ground in grounds]
     with ThreadPoolExecutor(1) as decoder:
         decoding = [decoder.submit(list, stepped(ground)) for ground in (*grounds, *grounds)]
