@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ CODE = {
     "bulky/__init__.py": "raise RuntimeError('this package imports everything')",
     "bulky/parts/__init__.py": "raise RuntimeError('so does this one')",
     "bulky/parts/network.py": """
-import decord, diffusers.thing
+import asking, decord, diffusers.thing
 from diffusers import ModelMixin, register_to_config
 from decord.bridge import VideoReader
 class Network(ModelMixin):
@@ -28,13 +29,20 @@ class Network(ModelMixin):
 }
 
 
+ELSEWHERE = """
+import importlib.util
+TOLD = importlib.util.find_spec("decord") is not None
+"""
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    for name, text in CODE.items():
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name, text in {**{f"home/{name}": text for name, text in CODE.items()}, "elsewhere/asking.py": ELSEWHERE}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
     before = set(sys.modules)
-    yield tmp_path
+    yield tmp_path / "home"
     for name in set(sys.modules) - before:
         del sys.modules[name]
 
@@ -58,6 +66,8 @@ def test_a_package_that_nothing_stands_in_for_is_named(home: Path, name: str, pa
 
 
 def test_others_are_not_told_that_missing_packages_are_there(home: Path) -> None:
-    Checkout(home, ("bulky", "bulky.parts")).module("bulky.parts.network")
+    module = Checkout(home, ("bulky", "bulky.parts")).module("bulky.parts.network")
+    assert not module.asking.TOLD
+    assert importlib.util.find_spec("decord") is None
     with pytest.raises(ModuleNotFoundError):
-        importlib.import_module("xfuser.core")
+        importlib.import_module("decord")
