@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
+PRIMARIES = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 WHITE = (0.95047, 1.0, 1.08883)
-"""sRGB's primaries and its white, D65 (IEC 61966-2-1)."""
+"""sRGB's primaries and its white, D65, in XYZ (IEC 61966-2-1)."""
+TO_WHITE = torch.tensor(PRIMARIES) / torch.tensor(WHITE)[:, None]
+FROM_WHITE = torch.linalg.inv(TO_WHITE)
 DARK, DARK_LINEAR = 0.04045, 0.0031308
 """Below these sRGB's curve is a line."""
 KNEE, SLOPE, LIFT = 0.008856, 7.787, 16 / 116
@@ -47,7 +49,7 @@ def _palette(lab: Tensor) -> Palette:
 def _to_lab(frames: Tensor) -> Tensor:
     rgb = ((frames.float() + 1) / 2).clamp_(0, 1)
     linear = torch.where(rgb > DARK, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    ratio = _mix(linear, rgb.new_tensor(TO_XYZ) / rgb.new_tensor(WHITE)[:, None])
+    ratio = _mix(linear, TO_WHITE)
     x, y, z = torch.where(ratio > KNEE, ratio.clamp_min(1e-9) ** (1 / 3), SLOPE * ratio + LIFT).unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
@@ -57,10 +59,10 @@ def _from_lab(lab: Tensor) -> Tensor:
     y = (lightness + 16) / 116
     root = torch.stack([y + green_red / 500, y, (y - blue_yellow / 200).clamp_min(0)], 1)
     ratio = torch.where(root**3 > KNEE, root**3, (root - LIFT) / SLOPE)
-    linear = _mix(ratio, torch.linalg.inv(lab.new_tensor(TO_XYZ)) * lab.new_tensor(WHITE)).clamp_(0, 1)
+    linear = _mix(ratio, FROM_WHITE).clamp_(0, 1)
     rgb = torch.where(linear > DARK_LINEAR, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
     return rgb * 2 - 1
 
 
 def _mix(channels: Tensor, matrix: Tensor) -> Tensor:
-    return torch.einsum("bcthw,pc->bpthw", channels, matrix)
+    return torch.einsum("bcthw,pc->bpthw", channels, matrix.to(channels))
