@@ -56,7 +56,7 @@ async def serve(options: Options, settings: Settings, log: Log) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
-        studio = await _unless(told, load(options, settings, threads, health))
+        studio = await _unless(told, load(options, settings, threads, health, log))
         if studio is None:
             return
         log.info("ready", extra={"sizes": studio.sizes()})

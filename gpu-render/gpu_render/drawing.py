@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,22 +43,20 @@ class Drawing:
         self._log = log
         loop = asyncio.get_running_loop()
         self._reference: asyncio.Future[memoryview] = loop.create_future()
-        self._motion: asyncio.Future[Message] = loop.create_future()
-        self._windows: asyncio.Queue[Message] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[Message, float]] = asyncio.Queue()
+        """Motion and windows, in order, and when they came."""
         self._busy = False
         self._order: Order | None = None
 
     @property
     def is_drawing(self) -> bool:
         """A window has come and is not done."""
-        return self._busy or not self._windows.empty()
+        return self._busy or not self._inbox.empty()
 
     def give(self, message: Message) -> None:
         """What the server says of this generation."""
-        if message.type == "window":
-            self._windows.put_nowait(message)
-        elif message.type == "motion" and not self._motion.done():
-            self._motion.set_result(message)
+        if message.type in ("window", "motion"):
+            self._inbox.put_nowait((message, asyncio.get_running_loop().time()))
         elif message.type == "reference" and not self._reference.done():
             self._reference.set_result(message.payload)
 
@@ -76,15 +75,19 @@ class Drawing:
             raise Unsupported(f"{self.size.width}x{self.size.height} is none of this engine's sizes ({known}).")
         static = await self._static()
         state: State = await scheduler.between_clips(lambda: engine.begin(static))
-        tail = await asyncio.to_thread(motion_pictures, await self._motion, self.size, engine.geometry.overlap_frames)
+        # Without motion the first clip is drawn from the reference alone.
         motion: Motion = None
+        tail: Pictures = np.empty((0, self.size.height * 3 // 2, self.size.width), np.uint8)
         while True:
-            window = await self._windows.get()
+            message, came = await self._inbox.get()
             self._busy = True
-            if motion is None:
-                before = tail
-                motion = await scheduler.between_clips(lambda: engine.reset_motion(state, before))
-            motion, tail = await self._window(window, state, motion, tail)
+            if message.type == "motion":
+                motion, tail = None, await asyncio.to_thread(motion_pictures, message, self.size, engine.geometry.overlap_frames)
+                self._busy = False
+                continue
+            if motion is None and len(tail) > 0:
+                motion = await scheduler.between_clips(partial(engine.reset_motion, state, tail))
+            motion, tail = await self._window(message, came, state, motion, tail)
             self._busy = False
             await done_one()
 
@@ -103,15 +106,14 @@ class Drawing:
         self._studio.avatars.learn(self.reference_hash, picture)
         return picture
 
-    async def _window(self, message: Message, state: State, motion: Motion, tail: Pictures) -> tuple[Motion, Pictures]:
-        """Draws a window and sends it; returns what the next one goes on from: motion (None: that of the tail) and the last pictures."""
+    async def _window(self, message: Message, came: float, state: State, motion: Motion, tail: Pictures) -> tuple[Motion, Pictures]:
+        """Draws a window and sends it. What the next one goes on from: motion (None: that of the pictures) and the last pictures."""
         window, engine = message.header, self._studio.engine
         geometry: Geometry = engine.geometry
         audio = sound(message, geometry)
-        now = asyncio.get_running_loop().time()
-        deadline = now + window["deadlineMs"] / 1_000 if "deadlineMs" in window else float("inf")
-        outbox, stepped = Outbox(window, tail, geometry), asyncio.Event()
-        order = Order(self.size, deadline, lambda stop: engine.step(state, audio, motion, stop), outbox.put, stepped.set)
+        deadline = came + window["deadlineMs"] / 1_000 if "deadlineMs" in window else float("inf")
+        outbox, stepped = Outbox(window, tail, geometry, from_reference=motion is None), asyncio.Event()
+        order = Order(self.size, came, deadline, lambda stop: engine.step(state, audio, motion, stop), outbox.put, stepped.set)
         self._order = order
         try:
             clip, timing = await self._draw(order, outbox, stepped, window)

@@ -21,7 +21,12 @@ JPEG_SHARE = 1 / 8
 RAW_WITHIN = 0.25
 JPEG_WITHIN = 0.5
 """A format is used where the link carries pictures in this share of the time they last."""
-NEWEST = 0.3
+NEWEST = 0.5
+TELLING = 128 * 1024
+"""Bytes of a message that tells how quick a link is."""
+SURE_FOR = 200
+"""Messages for which what one told is believed."""
+HOPE = 8
 
 
 class LinkSpeed:
@@ -29,18 +34,25 @@ class LinkSpeed:
 
     def __init__(self) -> None:
         self._bytes_per_second: float | None = None
+        self._sure_for = 0
 
     def measured(self, carried: int, seconds: float) -> None:
+        """Of a small message the link's delay is most of the time: it only says what the link carries at least."""
         speed = carried / max(seconds, 1e-4)
-        known = self._bytes_per_second
-        self._bytes_per_second = speed if known is None else known + NEWEST * (speed - known)
+        known = self._bytes_per_second or 0
+        self._sure_for = max(0, self._sure_for - 1)
+        if carried >= TELLING:
+            self._bytes_per_second = known + NEWEST * (speed - known) if self._sure_for else speed
+            self._sure_for = SURE_FOR
+        elif not self._sure_for:
+            self._bytes_per_second = max(known, speed)
 
     def choose(self, allowed: Sequence[str], size: Size) -> str:
-        """Until something was carried it is taken to be neither quick nor slow."""
+        """Until something was carried, the link is taken to be neither quick nor slow; raw pictures are tried where they may well fit."""
         speed = self._bytes_per_second
         raw = i420_bytes(size) * FPS
         wanted = ["jpeg", "i420", "h264"] if speed is None else ["h264", "jpeg", "i420"]
-        if speed is not None and raw <= RAW_WITHIN * speed:
+        if speed is not None and raw <= RAW_WITHIN * speed * (1 if self._sure_for else HOPE):
             wanted = ["i420", "jpeg", "h264"]
         elif speed is not None and raw * JPEG_SHARE <= JPEG_WITHIN * speed:
             wanted = ["jpeg", "h264", "i420"]
@@ -94,7 +106,9 @@ def from_jpeg(file: bytes | memoryview) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(file), formats=["JPEG"]) as image:
         image.draft("YCbCr", image.size)
         if image.mode != "YCbCr" or image.width % 2 or image.height % 2:
-            raise ValueError(f"a JPEG picture of motion is in colour, with even sides, not {image.mode} {image.width}x{image.height}")
+            raise ValueError(
+                f"a JPEG picture of motion is in colour, with even sides, not {image.mode} {image.width}x{image.height}"
+            )
         samples = np.asarray(image)
     height, width = samples.shape[:2]
     halves = (samples[..., at].reshape(height // 2, 2, width // 2, 2).mean((1, 3)) for at in (1, 2))

@@ -55,7 +55,7 @@ class HealthServer:
         class Handler(BaseHTTPRequestHandler):
             timeout = 5
 
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 status, kind, body = answer(health, self.path.partition("?")[0])
                 self.send_response(status)
                 self.send_header("Content-Type", kind)

@@ -72,6 +72,7 @@ class Holding:
         self._studio.metrics.leases_ended.labels(fate.value).inc()
         self._log.info("lease ended", extra={"how": fate.value})
         await self._settle(fate)
+        self._leases.forget(self.claim)
 
     async def leave(self) -> None:
         """Hands it back when the window that is being drawn is done."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import redis.asyncio as redis
 from redis.exceptions import RedisError, ResponseError
@@ -29,6 +30,7 @@ PATIENCE_S = 5.0
 LONGEST_PAUSE_S = 5.0
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,16 @@ class Claim:
         return Lease(body["url"], body["token"], body["expiresAt"] / 1_000)
 
 
+def whole(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Goes on to its end when its caller is cancelled: redis-py before 4.5.3 hands the next caller the answer that was not awaited."""
+
+    @wraps(call)
+    async def shielded(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.shield(asyncio.ensure_future(call(*args, **kwargs)))
+
+    return shielded
+
+
 class Leases:
     """The queue of one engine, seen by one worker."""
 
@@ -76,8 +88,10 @@ class Leases:
         self._takers = f"{prefix}takers"
         self._id = f"{prefix}id:"
         self._taker = f"{prefix}taker:{worker}"
+        self._held: set[str] = set()
         self.reachable = False
 
+    @whole
     async def take(self) -> Claim | None:
         """The next one; None when there was none for a moment, or Redis is away. What was left behind comes first."""
         try:
@@ -88,32 +102,41 @@ class Leases:
             await self._create_group()
             claim = None
         self.reachable = True
+        if claim is not None:
+            self._held.add(claim.entry)
         return claim
 
+    def forget(self, claim: Claim) -> None:
+        """It is no longer held; if it is still in our name, that is an accident."""
+        self._held.discard(claim.entry)
+
+    @whole
     async def keep(self, claim: Claim) -> bool:
         """Still at it. False when it is another's by now, or nobody's."""
-        mine = await self._redis.xpending_range(self._work, GROUP, claim.entry, claim.entry, 1, self._worker)
-        if not mine:
+        if not await self._is_mine(claim):
             return False
         await self._redis.xclaim(self._work, GROUP, self._worker, 0, [claim.entry], justid=True)
         return True
 
+    @whole
     async def done(self, claim: Claim) -> None:
-        """Never given out again."""
+        """Never given out again; harmless for what is another's by now."""
+        if not await self._is_mine(claim):
+            return
         async with self._redis.pipeline() as together:
             together.xack(self._work, GROUP, claim.entry)
             together.xdel(self._work, claim.entry)
             await together.execute()
 
+    @whole
     async def hand_back(self, claim: Claim, *, counted: bool) -> None:
         """For another to take at once. Not counted: it was no fault of the lease."""
-        if not await self._redis.xpending_range(self._work, GROUP, claim.entry, claim.entry, 1, self._worker):
+        if not await self._is_mine(claim):
             return
         count = None if counted else claim.tries - 1
-        await self._redis.xclaim(
-            self._work, GROUP, NOBODY, 0, [claim.entry], idle=HANDED_BACK_MS, retrycount=count, justid=True
-        )
+        await self._redis.xclaim(self._work, GROUP, NOBODY, 0, [claim.entry], idle=HANDED_BACK_MS, retrycount=count, justid=True)
 
+    @whole
     async def park(self, claim: Claim) -> None:
         """Tried too often, or no lease at all: kept aside for a person to look at."""
         fields = {"id": claim.id, "traceId": claim.trace_id, "body": claim.body, "tries": claim.tries, "taker": self._worker}
@@ -125,6 +148,7 @@ class Leases:
             await together.execute()
         self._log.error("a lease is parked", extra={"lease": claim.id, "traceId": claim.trace_id, "tries": claim.tries})
 
+    @whole
     async def announce(self, presence: Header) -> None:
         check("lease.json", ("$defs", "WorkerPresence"), presence)
         async with self._redis.pipeline() as together:
@@ -133,6 +157,7 @@ class Leases:
             await together.execute()
         self.reachable = True
 
+    @whole
     async def withdraw(self) -> None:
         """This worker goes; what it has was handed back before."""
         async with self._redis.pipeline() as together:
@@ -146,7 +171,7 @@ class Leases:
         """Ids of leases that nobody wants any more, from now on."""
         last = "$"
         while True:
-            found = await self.patiently("cancels", lambda: self._cancels(last))
+            found = await self.patiently("cancels", partial(self._cancels, last))
             for entry, fields in found:
                 last = entry
                 yield fields.get("id", "")
@@ -168,6 +193,9 @@ class Leases:
         self.reachable = False
         self._metrics.bus_errors.inc()
 
+    async def _is_mine(self, claim: Claim) -> bool:
+        return bool(await self._redis.xpending_range(self._work, GROUP, claim.entry, claim.entry, 1, self._worker))
+
     async def _fresh(self) -> Claim | None:
         answer: Any = await self._redis.xreadgroup(GROUP, self._worker, {self._work: ">"}, 1, BLOCK_MS)
         for _stream, entries in answer:
@@ -180,6 +208,10 @@ class Leases:
         found: Any = await self._redis.xpending_range(self._work, GROUP, "-", "+", 1, idle=CLAIM_AFTER_MS)
         for pending in found:
             entry, tries = str(pending["message_id"]), int(pending["times_delivered"])
+            if entry in self._held:
+                # Redis was away for longer than it could be kept.
+                await self._redis.xclaim(self._work, GROUP, self._worker, 0, [entry], justid=True)
+                continue
             claimed: Any = await self._redis.xclaim(self._work, GROUP, self._worker, CLAIM_AFTER_MS, [entry])
             for mine, fields in claimed:
                 claim = _claim(mine, fields, tries + 1)
@@ -188,6 +220,7 @@ class Leases:
                 await self.park(Claim(claim.entry, claim.id, claim.trace_id, claim.body, tries))
         return None
 
+    @whole
     async def _cancels(self, last: str) -> list[tuple[str, dict[str, str]]]:
         answer: Any = await self._redis.xread({self._cancelled: last}, None, BLOCK_MS * 5)
         return [entry for _stream, entries in answer for entry in entries]

@@ -23,7 +23,7 @@ class EngineFault(Exception):
 class Outbox:
     """Holds at most one window, so that a slow link never holds up the decoder, which others wait for."""
 
-    def __init__(self, window: Header, before: Pictures, geometry: Geometry) -> None:
+    def __init__(self, window: Header, before: Pictures, geometry: Geometry, *, from_reference: bool) -> None:
         self.pictures: list[Pictures] = []
         self._window = window
         self._size = size_of(before)
@@ -31,12 +31,16 @@ class Outbox:
         self._wanted: int = window["freshFrames"]
         self._whole = self._wanted == geometry.fresh_frames
         self._count = 0
+        # A clip from the reference alone begins with what others carry over: nobody asked for that.
+        self._skip = geometry.overlap_frames if from_reference else 0
         self._queue: asyncio.Queue[Pictures | None] = asyncio.Queue()
 
     def put(self, batch: Pictures) -> bool:
         """A batch from the decoder; False when no more is wanted."""
-        if batch.ndim != 3 or size_of(batch) != self._size:  # noqa: PLR2004
+        if batch.ndim != 3 or size_of(batch) != self._size:
             raise EngineFault(f"The engine drew pictures of shape {batch.shape}, not {self._size}.")
+        self.pictures.append(batch[: self._skip])
+        self._skip, batch = max(0, self._skip - len(batch)), batch[self._skip :]
         room = self._wanted - self._count
         if self._whole and len(batch) > room:
             raise EngineFault(f"The engine drew more than the {self._wanted} frames of a clip.")

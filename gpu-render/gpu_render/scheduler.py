@@ -45,6 +45,7 @@ class Order:
     """A clip somebody wants."""
 
     size: Size
+    came: float
     deadline: float
     denoise: Callable[[Stop], Clip[Any]]
     receive: Receive
@@ -87,7 +88,6 @@ class Scheduler:
 
     async def draw(self, order: Order) -> tuple[Clip[Any], Timing]:
         """Draws the clip when its turn has come, each batch to its receiver as it leaves the decoder. Raises what the engine raises."""
-        came = self._now()
         order.turn = self._turn(order.deadline, self._expected[order.size])
         if order.stopped:
             raise Cancelled
@@ -109,7 +109,7 @@ class Scheduler:
         took = denoised - order.begun + self._now() - since
         if not order.stopped:
             self._expected[order.size] += NEWEST * (took - self._expected[order.size])
-        return clip, Timing(order.begun - came, took)
+        return clip, Timing(order.begun - order.came, took)
 
     def stop(self, order: Order) -> None:
         """Nobody wants it any more: it ends within a denoising step, or is never begun."""

@@ -97,7 +97,7 @@ def order(name: str, deadline: float = inf, received: list[str] | None = None) -
             received.append(name)
         return True
 
-    return Order(SIZE, deadline, lambda stop: Denoising(name, stop), receive)
+    return Order(SIZE, 0, deadline, lambda stop: Denoising(name, stop), receive)
 
 
 def scheduler(gpu: PaperGpu) -> Scheduler:
@@ -259,7 +259,7 @@ def test_a_failure_passes_the_turn_on() -> None:
 
     async def work() -> None:
         drawing = scheduler(PaperGpu())
-        broken = Order(SIZE, 1, fail, lambda _batch: True)
+        broken = Order(SIZE, 0, 1, fail, lambda _batch: True)
         results = await asyncio.gather(*(drawing.draw(one) for one in (broken, order("well"))), return_exceptions=True)
         assert isinstance(results[0], RuntimeError)
         assert not isinstance(results[1], BaseException)

@@ -37,6 +37,6 @@ def _size(name: str, text: str) -> Size:
     width, _, height = text.strip().partition("x")
     if width.isdecimal() and height.isdecimal():
         size = Size(int(width), int(height))
-        if all(64 <= side <= 4096 and side % 2 == 0 for side in size):  # noqa: PLR2004
+        if all(64 <= side <= 4096 and side % 2 == 0 for side in size):
             return size
     raise ConfigurationError(f"{name} must be sizes such as 512x512,256x256 with even sides from 64 to 4096, not {text!r}.")

@@ -178,7 +178,7 @@ class Worker:
         return asyncio.get_running_loop().time()
 
 
-async def load(options: Options, settings: Settings, threads: Threads, health: Health) -> Studio:
+async def load(options: Options, settings: Settings, threads: Threads, health: Health, log: Log) -> Studio:
     """The engine, warm. Says meanwhile how far it is."""
     metrics: Metrics = health.metrics
 
@@ -191,8 +191,12 @@ async def load(options: Options, settings: Settings, threads: Threads, health: H
         return engine
 
     loading = asyncio.ensure_future(threads.call(make))
+    told = ""
     while not loading.done():
         health.sign_of_life()
+        if health.doing != told:
+            told = health.doing
+            log.info(told, extra={"progress": round(health.progress, 2)})
         await asyncio.wait([loading], timeout=SAY_EVERY_S)
     engine = loading.result()
     progress(1, "warm")

@@ -70,13 +70,34 @@ def test_draws_a_lease_from_its_motion_to_its_end(tmp_path: Path) -> None:
     scenario(tmp_path, work)
 
 
+def test_an_idle_loop_begins_with_the_reference_and_a_pause_with_new_motion(tmp_path: Path) -> None:
+    async def work(server: RedisServer, media: MediaServer) -> None:
+        async with worker(server.url):
+            entry = await media.put("one", kind="idle")
+            talk = await media.talk()
+            await talk.begin(1, None)
+            await talk.window(1, 0, 0)
+            first = await talk.spoken()
+            # The frames that other clips carry over are drawn, and not sent.
+            assert (first.frames, first.numbers) == (list(range(12)), list(range(3, 15)))
+            await talk.window(1, 1, 12)
+            assert (await talk.spoken()).numbers == list(range(15, 27))
+            await talk.motion(1, idle_frames(499))
+            await talk.window(1, 2, 24)
+            assert (await talk.spoken()).numbers == list(range(500, 512))
+            await talk.bye()
+            await media.over(entry)
+
+    scenario(tmp_path, work)
+
+
 @pytest.mark.parametrize("form", ["i420", "jpeg", "h264"])
 def test_pictures_travel_in_the_form_that_is_allowed(tmp_path: Path, form: str) -> None:
     async def work(server: RedisServer, media: MediaServer) -> None:
         async with worker(server.url):
             await media.put("one")
             talk = await media.talk()
-            await talk.begin(1, idle_frames(99), formats=(form,), motion_format="jpeg")
+            await talk.begin(1, idle_frames(99), formats=(form,))
             for at in range(2):
                 await talk.window(1, at, at * 12)
                 spoken = await talk.spoken()
@@ -231,7 +252,8 @@ def test_poison_is_parked_after_three_tries_and_harms_nobody(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("oom", "out_of_memory"), ("black", "engine_failed"), ("count", "engine_failed"), ("error", "engine_failed")]
+    ("fault", "code"),
+    [("oom", "out_of_memory"), ("black", "engine_failed"), ("count", "engine_failed"), ("error", "engine_failed")],
 )
 def test_a_faulty_clip_is_told_and_never_passed_off_as_whole(tmp_path: Path, fault: str, code: str) -> None:
     async def work(server: RedisServer, media: MediaServer) -> None:
@@ -427,5 +449,3 @@ def test_a_wrong_setting_stops_the_start_and_is_named(settings: dict[str, str], 
             assert any(named in line["msg"] for line in running.lines)
 
     asyncio.run(work())
-
-

@@ -7,11 +7,30 @@ import { SetupError, run, say } from './run.mjs';
  * @typedef {{ name: string, command?: string, file?: string }} DebianPackage
  */
 
+/** The one whose packages Debian brings; another may come first on PATH. */
+export const DEBIAN_PYTHON = '/usr/bin/python3';
+const PYTHON_PACKAGES = '/usr/lib/python3/dist-packages';
+
 /** @type {DebianPackage[]} */
 export const FOR_SERVER = [{ name: 'ffmpeg', command: 'ffmpeg' }];
 
 /** @type {DebianPackage[]} */
+const FOR_PYTHON_TESTS = [
+  { name: 'python3', file: DEBIAN_PYTHON },
+  { name: 'mypy', file: `${PYTHON_PACKAGES}/mypy/__init__.py` },
+  { name: 'python3-av', file: `${PYTHON_PACKAGES}/av/__init__.py` },
+  { name: 'python3-jsonschema', file: `${PYTHON_PACKAGES}/jsonschema/__init__.py` },
+  { name: 'python3-numpy', file: `${PYTHON_PACKAGES}/numpy/__init__.py` },
+  { name: 'python3-pil', file: `${PYTHON_PACKAGES}/PIL/__init__.py` },
+  { name: 'python3-prometheus-client', file: `${PYTHON_PACKAGES}/prometheus_client/__init__.py` },
+  { name: 'python3-pytest', file: `${PYTHON_PACKAGES}/pytest/__init__.py` },
+  { name: 'python3-redis', file: `${PYTHON_PACKAGES}/redis/__init__.py` },
+  { name: 'python3-websockets', file: `${PYTHON_PACKAGES}/websockets/__init__.py` },
+];
+
+/** @type {DebianPackage[]} */
 export const FOR_TESTS = [
+  ...FOR_PYTHON_TESTS,
   { name: 'chromium', command: 'chromium' },
   { name: 'fonts-dejavu-core', file: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' },
   { name: 'pocketsphinx-en-us', file: '/usr/share/pocketsphinx/model/en-us/en-us/mdef' },

@@ -1,22 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../setup/cache.mjs';
 import { buildPage } from '../setup/page.mjs';
 import { run } from '../setup/run.mjs';
+import { pythonChecks, pythonTests } from './python.ts';
 import { endStrays, marked } from './strays.ts';
-import { add, tallyOf, type Tally } from './tally.ts';
+import { add, FAILED, PASSED, tallyOf, type Check, type Tally } from './tally.ts';
 
-/** One heading of a test run. */
-export interface Check {
-  readonly name: string;
-  run(): Promise<Tally>;
-}
-
-const PASSED: Tally = { passed: 1, failed: 0, skipped: 0 };
-const FAILED: Tally = { passed: 0, failed: 1, skipped: 0 };
-
-/** All checks of the checkout at `root`, cheapest first. `filters` narrow the vitest run to matching files. */
+/** All checks of the checkout at `root`, cheapest first. `filters` narrow the tests to matching files. */
 export function checksOf(root: string, filters: readonly string[]): Check[] {
   const tool = (name: string, command: string, ...args: string[]): Check => ({
     name,
@@ -24,7 +16,6 @@ export function checksOf(root: string, filters: readonly string[]): Check[] {
   });
   const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
   const generator = join(root, 'scripts', 'generate.ts');
-  const python = globSync('gpu-render/**/*.py', { cwd: root }).length > 0;
   return [
     tool('format', bin('prettier'), '--check', '.'),
     tool('types', bin('tsc'), '--noEmit'),
@@ -43,9 +34,10 @@ export function checksOf(root: string, filters: readonly string[]): Check[] {
     ),
     tool('unused code', bin('knip')),
     ...(existsSync(generator) ? [tool('generated files', process.execPath, generator, '--check')] : []),
-    ...(python ? [tool('python lint', 'ruff', 'check', 'gpu-render'), tool('python types', 'mypy', 'gpu-render')] : []),
+    ...pythonChecks(root),
     { name: 'page', run: () => page(root) },
-    { name: 'tests', run: () => vitest(root, bin('vitest'), filters) },
+    ...pythonTests(root, filters),
+    ...vitestChecks(root, bin('vitest'), filters),
   ];
 }
 
@@ -57,6 +49,12 @@ async function page(root: string): Promise<Tally> {
     console.error(error instanceof Error ? error.message : error);
     return FAILED;
   }
+}
+
+/** Filters that name a Python file are not vitest's; when all are, it has nothing to do. */
+function vitestChecks(root: string, command: string, filters: readonly string[]): Check[] {
+  const own = filters.filter((filter) => !filter.startsWith('gpu-render/'));
+  return filters.length > 0 && own.length === 0 ? [] : [{ name: 'tests', run: () => vitest(root, command, own) }];
 }
 
 async function vitest(root: string, command: string, filters: readonly string[]): Promise<Tally> {

@@ -6,6 +6,15 @@ export interface Tally {
   readonly skipped: number;
 }
 
+/** One heading of a test run. */
+export interface Check {
+  readonly name: string;
+  run(): Promise<Tally>;
+}
+
+export const PASSED: Tally = { passed: 1, failed: 0, skipped: 0 };
+export const FAILED: Tally = { passed: 0, failed: 1, skipped: 0 };
+
 /** What we read of vitest's JSON report. */
 const Report = z.object({
   numPassedTests: z.number(),
@@ -41,6 +50,21 @@ function parse(report: string | undefined): z.infer<typeof Report> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Counts a pytest run. A run that ended badly although every test in it passed is one failure; 5 says that no test was there.
+ * @param report its JUnit XML; undefined when pytest wrote none
+ * @param exitCode pytest's
+ */
+export function pytestTallyOf(report: string | undefined, exitCode: number): Tally {
+  const suite = /<testsuite\b[^>]*>/.exec(report ?? '')?.[0];
+  if (suite === undefined || !report?.trimEnd().endsWith('>')) return FAILED;
+  const count = (name: string): number => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? Number.NaN);
+  const [tests, skipped, broken] = [count('tests'), count('skipped'), count('failures') + count('errors')];
+  if (!Number.isInteger(tests + skipped + broken)) return FAILED;
+  const failed = broken === 0 && exitCode !== 0 ? 1 : broken;
+  return { passed: Math.max(0, tests - skipped - broken), failed, skipped };
 }
 
 export const add = (a: Tally, b: Tally): Tally => ({

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { endStrays, marked } from './strays.ts';
-import { add, tallyOf, verdict } from './tally.ts';
+import { add, pytestTallyOf, tallyOf, verdict } from './tally.ts';
 
 const report = (over: object): string =>
   JSON.stringify({ numPassedTests: 5, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [], ...over });
@@ -30,6 +30,24 @@ test.each([
   ['half a report', '{"numPassedTests": 5', 0],
 ])('%s is one failure', (_, text, exitCode) => {
   expect(tallyOf(text, exitCode).failed).toBe(1);
+});
+
+const suite = (counts: string): string =>
+  `<?xml version="1.0"?><testsuites><testsuite name="pytest" ${counts}></testsuite></testsuites>`;
+
+test('counts what pytest passed, failed, could not set up and skipped', () => {
+  const counts = 'errors="1" failures="2" skipped="3" tests="20" time="1.0"';
+  expect(pytestTallyOf(suite(counts), 1)).toEqual({ passed: 14, failed: 3, skipped: 3 });
+  expect(pytestTallyOf(suite('errors="0" failures="0" skipped="0" tests="4"'), 0)).toEqual({ passed: 4, failed: 0, skipped: 0 });
+});
+
+test.each([
+  ['ends badly with every test passed', suite('errors="0" failures="0" skipped="0" tests="4"'), 2],
+  ['finds no test', suite('errors="0" failures="0" skipped="0" tests="0"'), 5],
+  ['writes no report', undefined, 0],
+  ['writes half a report', '<?xml version="1.0"?><testsuites><testsuite name="pytest" err', 0],
+])('a pytest run that %s is one failure', (_, text, exitCode) => {
+  expect(pytestTallyOf(text, exitCode).failed).toBe(1);
 });
 
 test('the verdict names what was skipped only when something was', () => {

@@ -103,7 +103,9 @@ class StandinEngine:
     def reset_motion(self, state: State, frames: Pictures) -> Motion:
         geometry, size = self.geometry, state.static.size
         if pictures.size_of(frames) != size or len(frames) != geometry.overlap_frames:
-            raise ValueError(f"Motion is {geometry.overlap_frames} frames of {size}, not {len(frames)} of {pictures.size_of(frames)}.")
+            raise ValueError(
+                f"Motion is {geometry.overlap_frames} frames of {size}, not {len(frames)} of {pictures.size_of(frames)}."
+            )
         last = barcode.read_number(frames[-1])
         return Motion(-1 if last is None else last)
 
@@ -194,7 +196,7 @@ def load(settings: Settings, progress: Progress, sleep: Sleep = time.sleep) -> S
 def _geometry(settings: Settings) -> Geometry:
     text = settings.get("STANDIN_CLIP", "") or "72+9+2"
     parts = text.split("+")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts) or int(parts[0]) < 1 or int(parts[1]) < 1:  # noqa: PLR2004
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts) or int(parts[0]) < 1 or int(parts[1]) < 1:
         raise ConfigurationError(f"STANDIN_CLIP must be fresh+overlap+look-ahead frames such as 72+9+2, not {text!r}.")
     fresh, overlap, ahead = (int(part) for part in parts)
     found = sizes(settings, "STANDIN_SIZES", "512x512,384x384")

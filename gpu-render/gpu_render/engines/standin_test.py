@@ -13,7 +13,9 @@ FACE = np.full((300, 200, 3), 180, np.uint8)
 
 
 def engine(**settings: str) -> StandinEngine:
-    return load({"STANDIN_SIZES": "256x256", "STANDIN_CLIP": "12+3+2", **settings}, lambda _share, _doing: None, lambda _seconds: None)
+    return load(
+        {"STANDIN_SIZES": "256x256", "STANDIN_CLIP": "12+3+2", **settings}, lambda _share, _doing: None, lambda _seconds: None
+    )
 
 
 def begin(drawing: StandinEngine, prompt: str = "") -> State:

@@ -85,20 +85,21 @@ class Talk:
         text = json.dumps(header).encode()
         await self.socket.send(struct.pack(">I", len(text)) + text + payload)
 
-    async def begin(
-        self, generation: int, motion: Pictures, prompt: str = "", formats: tuple[str, ...] = ("i420",), motion_format: str = "i420"
-    ) -> None:
-        """Up to the motion; gives the reference where it is asked for."""
+    async def begin(self, generation: int, motion: Pictures | None, prompt: str = "", formats: tuple[str, ...] = ("i420",)) -> None:
+        """With its reference and, if any, its motion."""
         file = reference()
         known = hashlib.sha256(file).hexdigest()
-        size = {"width": SIZE.width, "height": SIZE.height}
         avatar = {"id": "nora", "prompt": prompt, "reference": known}
         begin = {"type": "begin", "generation": generation, "traceId": "trace", "avatar": avatar, "formats": list(formats)}
-        await self.send({**begin, **size})
+        await self.send({**begin, "width": SIZE.width, "height": SIZE.height})
         await self.send({"type": "reference", "hash": known, "mime": "image/png"}, file)
-        files = to_jpeg(motion) if motion_format == "jpeg" else [picture.tobytes() for picture in motion]
-        about = {"type": "motion", "generation": generation, "format": motion_format, "sizes": [len(one) for one in files]}
-        await self.send({**about, **size}, b"".join(files))
+        if motion is not None:
+            await self.motion(generation, motion, "jpeg" if "jpeg" in formats else "i420")
+
+    async def motion(self, generation: int, pictures: Pictures, form: str = "i420") -> None:
+        files = to_jpeg(pictures) if form == "jpeg" else [picture.tobytes() for picture in pictures]
+        about = {"type": "motion", "generation": generation, "format": form, "sizes": [len(one) for one in files]}
+        await self.send({**about, "width": SIZE.width, "height": SIZE.height}, b"".join(files))
 
     async def window(self, generation: int, index: int, start: int, fresh: int = FRESH, **more: object) -> None:
         frames = {"startFrame": start, "overlapFrames": OVERLAP, "freshFrames": fresh, "lookAheadFrames": AHEAD}

@@ -36,9 +36,7 @@ class RedisServer:
         self.url = f"redis://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        command = ["redis-server", "--port", str(self._port), "--dir", str(self._folder), "--save", "", "--appendonly", "yes"]
-        command += ["--appendfsync", "always", "--bind", "127.0.0.1"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC101, ASYNC220, S603
+        self._spawn()
         client = redis.Redis.from_url(self.url)
         for _ in range(200):
             try:
@@ -47,6 +45,11 @@ class RedisServer:
             except (redis.ConnectionError, redis.BusyLoadingError):
                 await asyncio.sleep(0.05)
         await client.close()
+
+    def _spawn(self) -> None:
+        command = ["redis-server", "--port", str(self._port), "--dir", str(self._folder), "--save", "", "--appendonly", "yes"]
+        command += ["--appendfsync", "always", "--bind", "127.0.0.1"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -124,7 +127,7 @@ def _get(url: str) -> tuple[int, str]:
     from urllib.error import HTTPError  # noqa: PLC0415
 
     try:
-        with urlopen(url, timeout=5) as response:  # noqa: S310
+        with urlopen(url, timeout=5) as response:
             return response.status, response.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
