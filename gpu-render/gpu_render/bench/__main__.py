@@ -65,7 +65,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def shapes_of(sizes: str, frames: str) -> list[Shape]:
     clips = [tuple(map(int, clip.split("/"))) for clip in frames.split(",")]
-    if any(len(clip) != 2 or any((count - 1) % 4 for count in clip) or clip[0] < 2 * clip[1] for clip in clips):  # noqa: PLR2004
+    if any(len(clip) != 2 or any((count - 1) % 4 for count in clip) or clip[0] < 2 * clip[1] for clip in clips):
         rule = "each count one more than a multiple of four, a clip at least twice as long as its overlap"
         raise ConfigurationError(f"--frames must be such as {FRAMES}, {rule}, not {frames!r}.")
     found = grained_sizes({"INFINITETALK_SIZES": sizes}, "INFINITETALK", SIZES, GRAIN)
