@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Prompts:
             return load_file(path)["context"]
         context = self._encode(prompt)
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
+        partial = path.with_suffix(f".{secrets.token_hex(4)}.partial")
         save_file({"context": context.cpu().contiguous()}, partial)
         partial.rename(path)
         return context
