@@ -214,6 +214,10 @@ def test_the_ear_hears_what_the_original_one_hears(code: Checkout) -> None:
     assert (ours[-1] - ours[0]).abs().max() > ROUNDING
 
 
+def pictures_of(clip: LatentClip) -> Pictures:
+    return np.concatenate(list(clip))
+
+
 def test_a_session_is_decoded_while_another_one_denoises_and_neither_notices(parts: Random, tmp_path: Path) -> None:
     drawing = engine(parts, Geometry(8, 5, 0, (SIZE,)), 1.0, Recital(SOUND, 0), tmp_path)
     static = drawing.prepare(face(), WORDS, SIZE)
@@ -224,10 +228,10 @@ def test_a_session_is_decoded_while_another_one_denoises_and_neither_notices(par
         state = drawing.begin(static)
         return drawing.step(state, silence, drawing.reset_motion(state, ground), lambda: False)
 
-    alone = [list(stepped(ground)) for ground in grounds]
+    alone = [pictures_of(stepped(ground)) for ground in grounds]
     with ThreadPoolExecutor(1) as decoder:
-        decoding = [decoder.submit(list, stepped(ground)) for ground in (*grounds, *grounds)]
+        decoding = [decoder.submit(pictures_of, stepped(ground)) for ground in (*grounds, *grounds)]
         together = [future.result() for future in decoding]
     assert not np.array_equal(alone[0][0], alone[1][0])
     for mine, expected in zip(together, (*alone, *alone), strict=True):
-        assert np.array_equal(np.concatenate(mine), np.concatenate(expected))
+        assert np.array_equal(mine, expected)
