@@ -1,0 +1,1 @@
+"""What the engines built on a diffusion model share. Everything here needs PyTorch; nothing outside `engines/` imports it."""
