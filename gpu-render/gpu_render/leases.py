@@ -169,7 +169,8 @@ class Leases:
 
     async def cancelled(self) -> AsyncIterator[str]:
         """Ids of leases that nobody wants any more, from now on."""
-        last = "$"
+        # Not "$" again and again: what comes between two calls would be missed.
+        last = await self.patiently("cancels", self._last_cancel)
         while True:
             found = await self.patiently("cancels", partial(self._cancels, last))
             for entry, fields in found:
@@ -219,6 +220,11 @@ class Leases:
                     return claim
                 await self.park(Claim(claim.entry, claim.id, claim.trace_id, claim.body, tries))
         return None
+
+    @whole
+    async def _last_cancel(self) -> str:
+        found: Any = await self._redis.xrevrange(self._cancelled, count=1)
+        return str(found[0][0]) if found else "0-0"
 
     @whole
     async def _cancels(self, last: str) -> list[tuple[str, dict[str, str]]]:
