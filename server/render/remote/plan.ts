@@ -34,6 +34,8 @@ export class Plan {
   #window: Window | undefined;
   #tries = 0;
   #trouble = '';
+  /** There was no worker when it was waited for last: nobody waits again before one is there. */
+  #forsaken = false;
 
   constructor(options: PlanOptions) {
     this.#options = options;
@@ -54,9 +56,15 @@ export class Plan {
     while (!signal.aborted) {
       if (this.#tries >= TRIES) return this.#without(`${this.#trouble}, ${TRIES} times in a row`);
       const { link } = lease;
-      if (link) return this.#with(link, window);
+      if (link) {
+        this.#forsaken = false;
+        return this.#with(link, window);
+      }
       const { inMs, why } = lease.turn;
-      if (!this.#mayWait(window, since)) return this.#without(this.#trouble === '' ? why : `${this.#trouble}, and ${why}`);
+      if (!this.#mayWait(window, since)) {
+        this.#forsaken = true;
+        return this.#without(this.#trouble === '' ? why : `${this.#trouble}, and ${why}`);
+      }
       watch.waits(inMs === undefined ? undefined : clock.now() + inMs, why);
       await lease.changed(watch.due(window).onAir ? ON_AIR / 4 : LOOK_EVERY, signal);
     }
@@ -69,7 +77,7 @@ export class Plan {
     const { inMs, ready } = lease.turn;
     const waited = clock.now() - since;
     if (lease.parked) return false;
-    if (!watch.due(window).onAir) return waited < (ready > 0 ? patience : WITHOUT_WORKERS);
+    if (!watch.due(window).onAir) return waited < (ready > 0 ? patience : this.#forsaken ? 0 : WITHOUT_WORKERS);
     return ready > 0 && waited < ON_AIR && (inMs ?? 0) < ON_AIR;
   }
 
