@@ -74,6 +74,12 @@ export default {
       { path: '^server/sessions/(sqlite/|memory-history[.]ts)' },
     ),
     deny(
+      'bus-by-its-port',
+      'Only open-bus.ts knows which bus it is: take bus/bus.ts as an argument.',
+      { path: '^server/', pathNot: [tests, '^server/open-bus[.]ts$', '^server/bus/'] },
+      { path: '^server/bus/(redis/|memory-)' },
+    ),
+    deny(
       'assembly-is-on-top',
       'The files at the top of server/ put it together; what they need is handed down to folders.',
       { path: '^server/', pathNot: [tests, '^server/[^/]+[.]ts$'] },

@@ -14,7 +14,8 @@ interface Around {
 /** The bus that is configured: Redis where there is an address of one, else this process's own. Throws AvatarError `bus_failed` when Redis refuses us. */
 export function openBus(redisUrl: string | undefined, { clock, log, metrics }: Around): Promise<Bus> {
   if (redisUrl === undefined) return Promise.resolve(new MemoryBus(clock));
-  const told = (call: string, ms: number, failure = 'ok'): void => metrics.busCallMs.observe({ call, outcome: failure }, ms);
+  const told = (call: string, ms: number, failure = 'ok'): void =>
+    metrics.busCallMs.observe({ call: call.replaceAll(' ', '_'), outcome: failure }, ms);
   return RedisBus.open({ url: redisUrl, clock, log, told });
 }
 

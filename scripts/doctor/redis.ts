@@ -9,9 +9,9 @@ const OLDEST = [6, 2] as const;
 /** Whether the Redis of REDIS_URL answers, is new enough, and keeps what it is told. Never says its address: a password may be in it. */
 export async function redis(url: string): Promise<Finding[]> {
   const { Connection } = await import('#server/bus/redis/connection.ts');
-  const connection = new Connection({ url, clock: systemClock, log: createLog('silent'), patience: 2_000 });
+  const connection = Connection.open({ url, clock: systemClock, log: createLog('silent'), patience: 2_000 });
   try {
-    const about = await connection.call('be reached', (client) => client.info('server', 'persistence'));
+    const about = await connection.call('answer', (client) => client.info('server', 'persistence'));
     const said = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(about)?.[1] ?? '';
     const version = said('redis_version');
     const [major = 0, minor = 0] = version.split('.').map(Number);

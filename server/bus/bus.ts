@@ -47,7 +47,7 @@ export interface Bus {
   readonly name: string;
   /** False while the bus can't be reached. */
   readonly reachable: boolean;
-  /** False when work of this id is there, or was and is over. */
+  /** False when work of this id is there, or was and is over; after a broken connection that may be what this very call has put. */
   put(queue: string, work: Work): Promise<boolean>;
   /** One piece after the other, for as long as `signal` isn't aborted; waits through times when the bus can't be reached. */
   take(queue: string, taker: string, signal: AbortSignal): AsyncIterable<Claim>;

@@ -127,7 +127,10 @@ describe('the bus by Redis', () => {
   it('does not start with a wrong password or none, and does not repeat it', async () => {
     const wrong = `redis://:${encodeURIComponent('wr0ng-never-shown')}@127.0.0.1:${String(server.port)}`;
     for (const url of [wrong, server.url]) {
-      const failed = await failure(open({ url }));
+      const since = performance.now();
+      const failed = await failure(open({ url, patience: 20_000 }));
+      // That isn't waited for.
+      expect(performance.now() - since).toBeLessThan(10_000);
       expect(failed).toMatchObject({ code: 'bus_failed', details: { kind: 'refused' } });
       expect(JSON.stringify([failed, failed?.message, failed?.cause, lines])).not.toContain('never-shown');
     }
@@ -144,6 +147,15 @@ describe('the bus by Redis', () => {
     await vi.waitFor(() => expect(bus.reachable).toBe(true), { timeout: 10_000 });
     await bus.put(queue, work('at last'));
     expect(await next).toMatchObject({ value: { id: 'at last' } });
+  });
+
+  it('waits without a word where nothing was ever put', async () => {
+    const bus = await open();
+    const next = bus.take(queue, 'early', new AbortController().signal)[Symbol.asyncIterator]().next();
+    await sleep(systemClock, 300);
+    await bus.put(queue, work('first'));
+    expect(await next).toMatchObject({ value: { id: 'first' } });
+    expect(lines).toEqual([]);
   });
 
   it('goes on with a Redis that lost its memory: what is gone says so and can be put again', async () => {

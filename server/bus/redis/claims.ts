@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { sleep } from '#base/clock.ts';
+import { sleep, type Clock } from '#base/clock.ts';
 import { asAvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
-import type { Clock } from '#base/clock.ts';
 import type { BusLimits, Claim, Work } from '../bus.ts';
 import type { Client, Connection } from './connection.ts';
 import { GROUP, NOBODY, type Keys } from './keys.ts';

@@ -38,7 +38,7 @@ export class Connection {
   #lastError: unknown;
   #backoff: IBackoff<unknown> = BACKOFF.next();
 
-  constructor(options: ConnectionOptions) {
+  private constructor(options: ConnectionOptions) {
     this.#options = options;
     const { url, patience } = options;
     this.#redis = new Redis(url, {
@@ -57,10 +57,18 @@ export class Connection {
       protocol: 2,
       connectionName: 'infinitetalk-rtc',
       scripts: SCRIPTS,
+      lazyConnect: true,
     }) as Client;
     this.#redis.on('error', (error) => (this.#lastError = error));
     this.#redis.on('ready', () => this.#found());
     this.#redis.on('close', () => this.#lost());
+  }
+
+  /** Begins to connect, and goes on until it is closed. */
+  static open(options: ConnectionOptions): Connection {
+    const connection = new Connection(options);
+    connection.#redis.connect().catch(() => undefined);
+    return connection;
   }
 
   get ready(): boolean {

@@ -34,18 +34,19 @@ export class RedisBus implements Bus {
   readonly #life = new Lifetime();
   readonly #main: Connection;
 
-  private constructor({ patience = PATIENCE, limits = BUS_LIMITS, ...options }: RedisBusOptions) {
-    this.#options = { ...options, patience };
+  private constructor(main: Connection, options: ConnectionOptions, limits: BusLimits) {
+    this.#main = main;
+    this.#options = options;
     this.#limits = limits;
-    this.#main = new Connection(this.#options);
     this.#life.defer((reason) => this.#main.close(reason));
   }
 
   /** Waits for the connection for as long as a call would. Throws AvatarError `bus_failed` when it is refused; goes on when it may still come. */
-  static async open(options: RedisBusOptions): Promise<RedisBus> {
-    const bus = new RedisBus(options);
+  static async open({ patience = PATIENCE, limits = BUS_LIMITS, ...given }: RedisBusOptions): Promise<RedisBus> {
+    const options = { ...given, patience };
+    const bus = new RedisBus(Connection.open(options), options, limits);
     try {
-      await bus.#main.call('be reached', (redis) => redis.ping());
+      await bus.#main.call('answer', (redis) => redis.ping());
     } catch (error) {
       if (bus.#main.trouble !== 'refused') return bus;
       await bus.close('refused');
@@ -72,9 +73,7 @@ export class RedisBus implements Bus {
 
   async standing(queue: string, id: string): Promise<Standing> {
     const { work, id: key } = keysOf(queue);
-    return Stood.parse(
-      await this.#main.call('tell a standing', (redis) => redis.busStanding(work, key(id), this.#limits.claimAfter)),
-    );
+    return Stood.parse(await this.#main.call('locate', (redis) => redis.busStanding(work, key(id), this.#limits.claimAfter)));
   }
 
   async depth(queue: string): Promise<Depth> {
@@ -115,7 +114,7 @@ export class RedisBus implements Bus {
 
   async takers(queue: string): Promise<readonly Presence[]> {
     const keys = keysOf(queue);
-    return this.#main.call('list its takers', async (redis) => {
+    return this.#main.call('list takers', async (redis) => {
       const ids = (await redis.smembers(keys.takers)).sort();
       const said = ids.length > 0 ? await redis.mget(ids.map(keys.taker)) : [];
       const gone = ids.filter((_, at) => said[at] === null);
@@ -135,7 +134,7 @@ export class RedisBus implements Bus {
   ): AsyncGenerator<T, void, undefined> {
     const over = AbortSignal.any([signal, this.#life.signal]);
     if (over.aborted) return;
-    const reader = new Connection(this.#options);
+    const reader = Connection.open(this.#options);
     const release = this.#life.defer((reason) => reader.close(reason));
     try {
       yield* read(reader, over);
