@@ -5,6 +5,7 @@ import type { Engine } from './avatars/build.ts';
 import { closedLoop } from './avatars/closed-loop.ts';
 import { clipLength, clipPictures } from './avatars/darkroom/darkroom.ts';
 import type { Face } from './avatars/face.ts';
+import { hasOneFace } from './avatars/faces/faces.ts';
 import { IdleLoops } from './avatars/idle-loops.ts';
 import { Phrases } from './avatars/phrases.ts';
 import { homeOf, type AvatarStore } from './avatars/store.ts';
@@ -42,6 +43,7 @@ export async function openCast(around: Around, life: Lifetime): Promise<Cast> {
     folder,
     store,
     engineOf,
+    hasOneFace,
     greet: (face, signal) => makeGreeting(face, { ...around, phrases, engineOf }, signal),
     forget: async (key) => {
       phrases.forget(key);

@@ -74,6 +74,7 @@ export class Place {
       folder,
       store,
       engineOf: () => ({ renderer, idleLoops }),
+      hasOneFace: async () => true,
       greet,
       forget: (key) => idleLoops.drop(key),
       isWanted,

@@ -11,7 +11,7 @@ beforeEach(async () => (place = await Place.make()));
 afterEach(() => place.close());
 
 const until = (avatars: Avatars, id: string, state: string): Promise<void> =>
-  expect.poll(() => avatars.get(id).state, { timeout: 10_000 }).toBe(state);
+  expect.poll(() => avatars.get(id).state, { timeout: 20_000 }).toBe(state);
 
 describe('an avatar', () => {
   test('is queued, then ready; sessions may have it only then, and know what it looks like', async () => {
@@ -128,10 +128,10 @@ describe('trouble', () => {
     });
     const avatars = await place.open({ renderer: flaky });
     const id = await place.create(avatars);
-    await expect.poll(() => avatars.get(id).reason).toMatch(/No worker is there\. It is tried again in 2 s/);
+    await expect.poll(() => avatars.get(id).reason, { timeout: 20_000 }).toMatch(/No worker is there\. It is tried again in 2 s/);
     expect(avatars.get(id).state).toBe('queued');
     await place.clock.advance(2_000);
-    await expect.poll(() => avatars.get(id).reason).toMatch(/again in 8 s/);
+    await expect.poll(() => avatars.get(id).reason, { timeout: 20_000 }).toMatch(/again in 8 s/);
     await place.clock.advance(8_000);
     await until(avatars, id, 'ready');
 
@@ -147,7 +147,7 @@ describe('trouble', () => {
   test('a server that ends while it is made: the next one makes it', async () => {
     const before = await place.open({ renderer: greyRenderer('remote', () => new Promise(() => undefined)) });
     const id = await place.create(before);
-    await expect.poll(() => before.get(id).step, { timeout: 10_000 }).toBe('idle');
+    await expect.poll(() => before.get(id).step, { timeout: 20_000 }).toBe('idle');
     expect((await place.store.all())[0]?.next?.tries).toBe(1);
     const after = await place.open();
     expect(after.get(id).state).not.toBe('ready');

@@ -9,7 +9,6 @@ import { cannotShow, type Progress } from './entry.ts';
 import type { Face } from './face.ts';
 import type { IdleLoops } from './idle-loops.ts';
 import { keepPrompt, USUAL_PROMPT } from './likeness.ts';
-import { hasOneFace } from './faces/faces.ts';
 import { FILE_TYPES, HEAD, shownBy, typeOf, TYPE_NAMES, type FileType } from './kinds.ts';
 
 /** The upload as it came, until it has been read. */
@@ -30,6 +29,8 @@ export interface BuildOptions {
   /** The server's renderer by name. */
   readonly renderer: string;
   readonly engineOf: (face: Face) => Engine;
+  /** Whether one face is seen in a reference picture; rejects with `bad_request` when there are several. */
+  readonly hasOneFace: (path: string, signal: AbortSignal) => Promise<boolean>;
   /** Makes the greeting ahead. */
   readonly greet: (face: Face, signal: AbortSignal) => Promise<void>;
   readonly log: Log;
@@ -41,7 +42,7 @@ export interface BuildOptions {
  */
 export async function build(
   face: Face & { readonly folder: string },
-  { renderer, engineOf, greet, log }: BuildOptions,
+  { renderer, engineOf, hasOneFace, greet, log }: BuildOptions,
   signal: AbortSignal,
   tell: (at: Progress) => void,
 ): Promise<{ readonly faceless?: boolean }> {
@@ -50,7 +51,7 @@ export async function build(
     tell({ step, progress: from + share * (to - from) });
   };
   at('reading', 0);
-  const seen = await read(face, signal);
+  const seen = await read(face, hasOneFace, signal);
   if (shownBy(face.kind, renderer) === 'none')
     throw new AvatarError('bad_request', cannotShow(face.kind), { details: { failedBy: renderer } });
   at('idle', 0);
@@ -84,6 +85,7 @@ export async function checkType(path: string, kind: 'image' | 'clip'): Promise<F
 /** The upload is thrown away once what is kept of it has been made. */
 async function read(
   { folder, prompt }: { readonly folder: string; readonly prompt: string | undefined },
+  hasOneFace: BuildOptions['hasOneFace'],
   signal: AbortSignal,
 ): Promise<{ readonly faceless?: boolean }> {
   const path = join(folder, UPLOAD);

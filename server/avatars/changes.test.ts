@@ -9,7 +9,7 @@ beforeEach(async () => (place = await Place.make()));
 afterEach(() => place.close());
 
 const until = (avatars: Avatars, id: string, state: string): Promise<void> =>
-  expect.poll(() => avatars.get(id).state, { timeout: 10_000 }).toBe(state);
+  expect.poll(() => avatars.get(id).state, { timeout: 20_000 }).toBe(state);
 
 describe('replacing', () => {
   test('lets the old one serve until the new one is ready, and sessions keep the one they began with', async () => {
@@ -22,10 +22,10 @@ describe('replacing', () => {
     hold = gate.promise;
     const answer = await avatars.replace(id, { name: 'Eve' }, await place.upload(avatars, 'b.png'));
     expect(answer).toMatchObject({ state: 'ready', name: 'Ada', replacement: { state: 'queued' } });
-    await expect.poll(() => avatars.get(id).replacement?.state).toBe('building');
+    await expect.poll(() => avatars.get(id).replacement?.state, { timeout: 20_000 }).toBe('building');
     expect(avatars.take(id).name).toBe('Ada');
     gate.resolve();
-    await expect.poll(() => avatars.get(id).name).toBe('Eve');
+    await expect.poll(() => avatars.get(id).name, { timeout: 20_000 }).toBe('Eve');
     expect(avatars.get(id).replacement).toBeUndefined();
     expect(avatars.take(id).key).not.toBe(session.key);
     expect(await likenessOf(place.folder, session.key)).toBeDefined();
@@ -39,7 +39,9 @@ describe('replacing', () => {
     const path = await avatars.incoming();
     await writeFile(path, '\x89PNG\r\n\x1a\nno more', 'latin1');
     await avatars.replace(id, { name: 'Eve' }, { path, kind: 'image' });
-    await expect.poll(() => avatars.get(id).replacement).toMatchObject({ state: 'failed', reason: expect.any(String) as string });
+    await expect
+      .poll(() => avatars.get(id).replacement, { timeout: 20_000 })
+      .toMatchObject({ state: 'failed', reason: expect.any(String) as string });
     expect(avatars.take(id).name).toBe('Ada');
   });
 
@@ -53,7 +55,7 @@ describe('replacing', () => {
     gate.resolve();
     await until(avatars, id, 'ready');
     expect(avatars.get(id).name).toBe('Third');
-    await expect.poll(() => place.versions(id)).toHaveLength(1);
+    await expect.poll(() => place.versions(id), { timeout: 20_000 }).toHaveLength(1);
   });
 
   test('or deleting one that comes with the server is refused', async () => {
@@ -85,7 +87,7 @@ describe('deleting', () => {
     expect(await place.store.all()).toHaveLength(1);
     const next = await place.open();
     next.sweep();
-    await expect.poll(() => place.store.all()).toEqual([]);
+    await expect.poll(() => place.store.all(), { timeout: 20_000 }).toEqual([]);
     expect(await readdir(place.folder)).toEqual([]);
   });
 
@@ -100,7 +102,7 @@ describe('deleting', () => {
     asleep = false;
     const next = await place.open();
     next.sweep();
-    await expect.poll(() => place.store.all()).toEqual([]);
+    await expect.poll(() => place.store.all(), { timeout: 20_000 }).toEqual([]);
   });
 
   test('while it is made stops that', async () => {
@@ -110,7 +112,7 @@ describe('deleting', () => {
     await until(avatars, id, 'building');
     await avatars.remove(id);
     gate.resolve();
-    await expect.poll(() => place.store.all()).toEqual([]);
-    await expect.poll(() => readdir(place.folder)).not.toContain(id);
+    await expect.poll(() => place.store.all(), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => readdir(place.folder), { timeout: 20_000 }).not.toContain(id);
   });
 });

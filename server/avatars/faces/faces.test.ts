@@ -34,9 +34,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'faces-'));
   theo = join(folder, 'theo.png');
   const face = await Face.create(findAvatar('theo'), SIZE);
-  const raw = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', '512x512', '-i', 'pipe:0'];
   const picture = new Uint8Array(i420Bytes(SIZE));
   face.draw({ idleFrame: 0, mouth: REST }, picture);
+  const raw = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', '512x512', '-i', 'pipe:0'];
   await execa('ffmpeg', ['-v', 'error', ...raw, theo], { input: picture });
 });
 afterAll(() => rm(folder, { recursive: true }));
