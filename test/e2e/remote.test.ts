@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { Parser } from 'm3u8-parser';
 import { io, type Socket } from 'socket.io-client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { CreatedSession } from '#protocol/http.ts';
 import type { Caption, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import { RedisServer } from '#test/support/redis.ts';
@@ -42,6 +42,10 @@ async function say(session: CreatedSession, text = TEXT): Promise<Heard> {
   const turn = new Promise<TurnEvent>((resolve) => socket.on('turn', resolve)).finally(() => socket.close());
   await new Promise<void>((resolve) => socket.on('connect', resolve));
   const stop = follow(session.urls.hls);
+  onTestFinished(async () => {
+    socket.close();
+    await stop();
+  });
   await server.call('POST', `/v1/sessions/${session.id}/prompts`, { text, mode: 'say' }, session.token);
   return { states, captions, turn, pictures: async () => brightness(await stop()) };
 }
@@ -51,7 +55,10 @@ function follow(url: string): () => Promise<Buffer> {
   const parts: Buffer[] = [];
   let last = -1;
   let running = true;
-  const get = async (uri: string): Promise<Buffer> => Buffer.from(await (await fetch(new URL(uri, url))).arrayBuffer());
+  const get = async (uri: string): Promise<Buffer> => {
+    const response = await fetch(new URL(uri, url), { signal: AbortSignal.timeout(10_000) });
+    return Buffer.from(await response.arrayBuffer());
+  };
   const following = (async () => {
     while (running) {
       const parser = new Parser();
