@@ -99,7 +99,9 @@ const SyncReport = z.strictObject({
     .number()
     .min(-1_000)
     .max(1_000)
-    .describe('the packet of an instant is heard so much after the picture of the same timestamp is seen, output latency included; negative: before'),
+    .describe(
+      'the packet of an instant is heard so much after the picture of the same timestamp is seen, output latency included; negative: before',
+    ),
   samples: z.number().int().min(1).max(1_000).describe('pictures it was measured over'),
 });
 

@@ -39,7 +39,12 @@ export class AirState {
     if (isFresh && !this.#isOff(etaMs, now)) return;
     this.#state = 'buffering';
     this.#told = { etaMs, at: now };
-    this.#say({ state: 'buffering', ...(etaMs === undefined ? {} : { etaMs }), utteranceId, ...(why === undefined ? {} : { reason: why }) });
+    this.#say({
+      state: 'buffering',
+      ...(etaMs === undefined ? {} : { etaMs }),
+      utteranceId,
+      ...(why === undefined ? {} : { reason: why }),
+    });
   }
 
   #isOff(etaMs: number | undefined, now: number): boolean {

@@ -116,7 +116,11 @@ export class Airing {
   #waiting(etaMs: number | undefined, now: number): Next {
     const { wait } = this.speech.outlook;
     if (!wait) return { kind: 'wait', etaMs };
-    return { kind: 'wait', etaMs: etaMs ?? (wait.until === undefined ? undefined : Math.max(1, wait.until - now)), why: wait.why };
+    return {
+      kind: 'wait',
+      etaMs: etaMs ?? (wait.until === undefined ? undefined : Math.max(1, wait.until - now)),
+      why: wait.why,
+    };
   }
 
   get #refilled(): boolean {
