@@ -51,7 +51,9 @@ async function speak(farm: Awaited<ReturnType<typeof openFarm>>, meanwhile: (spo
   const playout = new Playout(
     { clock: systemClock, metrics, leadMs: LEAD_MS },
     {
-      sound: (_, samples) => void (samples && (sound += samples.length)),
+      sound(_, samples) {
+        sound += samples?.length ?? 0;
+      },
       picture(_, spoken) {
         aired.push({ at: systemClock.now(), spoken });
         if (spoken) meanwhile(spoken);
@@ -129,7 +131,9 @@ describe('speech whose pictures come from GPU workers', () => {
 
   it('goes on without pictures, and says why, when its worker dies on air and no other is there', async () => {
     const farm = await farmOf({ rtf: 0.3 });
-    const spoken = await speak(farm, ({ frame }) => void (frame === 10 && farm.first.kill()));
+    const spoken = await speak(farm, ({ frame }) => {
+      if (frame === 10) farm.first.kill();
+    });
     expectVoice(spoken);
     expect(missing(spoken).length).toBeGreaterThan(0);
     expect(spoken.air.find(({ state }) => state === 'degraded')?.reason).toMatch(
