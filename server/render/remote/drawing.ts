@@ -12,23 +12,13 @@ import { lossOf, lost } from './lost.ts';
 import type { Heard } from './message.ts';
 import type { Paces } from './paces.ts';
 import type { Pictures } from './pictures.ts';
-import { Plan } from './plan.ts';
+import { Plan, type PlanOptions } from './plan.ts';
 import { drawnBy } from './understudy.ts';
 
-export interface DrawingOptions {
-  readonly lease: Lease;
+export interface DrawingOptions extends PlanOptions {
   readonly likeness: Likeness;
-  readonly geometry: Geometry;
   readonly request: RenderRequest;
-  readonly watch: RenderWatch;
   readonly pictures: Pictures;
-  readonly paces: Paces;
-  /** Draws where no worker can in time, if the avatar can be drawn by it. */
-  readonly understudy: Renderer | undefined;
-  /** How long a clause may wait for a worker, ms. */
-  readonly patience: number;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
   /** A window was drawn. */
   readonly drew: (clipMs: number) => void;
   readonly failed: (kind: string) => void;

@@ -1,8 +1,10 @@
+import type { Clock } from '#base/clock.ts';
 import { MS_PER_FRAME, type Size, type Window } from '#base/media.ts';
-import type { Renderer } from '../renderer.ts';
-import type { DrawingOptions } from './drawing.ts';
+import type { Geometry, Renderer, RenderWatch } from '../renderer.ts';
+import type { Lease } from './lease.ts';
 import type { FrameLink } from './link.ts';
 import type { LossKind } from './lost.ts';
+import type { Paces } from './paces.ts';
 import { sizesFor } from './sizes.ts';
 
 /** Who draws a window. `why` is what is less than it should be. */
@@ -11,10 +13,18 @@ export type Way =
   | { readonly by: 'understudy'; readonly renderer: Renderer; readonly why: string }
   | { readonly by: 'nobody'; readonly why: string };
 
-type PlanOptions = Pick<
-  DrawingOptions,
-  'lease' | 'geometry' | 'watch' | 'paces' | 'understudy' | 'patience' | 'clock' | 'signal'
->;
+export interface PlanOptions {
+  readonly lease: Lease;
+  readonly geometry: Geometry;
+  readonly watch: RenderWatch;
+  readonly paces: Paces;
+  /** Draws where no worker can in time, if the avatar can be drawn by it. */
+  readonly understudy: Renderer | undefined;
+  /** How long a clause may wait for a worker, ms. */
+  readonly patience: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
 
 const LOOK_EVERY = 1_000;
 /** Speech waits so long, ms, when there is no worker at all. */
