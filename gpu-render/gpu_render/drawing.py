@@ -145,7 +145,8 @@ class Drawing:
 
     async def _tell(self, order: Order, stepped: asyncio.Event, window: int) -> None:
         """With each denoising step, and each second."""
-        while True:
+        # Not "while True": before Python 3.12 wait_for may swallow the cancellation of who awaits it.
+        while not order.stopped:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stepped.wait(), TELL_EVERY_S)
             stepped.clear()
