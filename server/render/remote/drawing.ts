@@ -1,16 +1,13 @@
-import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import type { DrawnFrame, Size, VideoFrame, Window } from '#base/media.ts';
 import type { Pace } from '#base/pace.ts';
 import { Watchdog } from '#base/watchdog.ts';
-import type { Due, Geometry, Renderer, RenderRequest, RenderWatch } from '../renderer.ts';
+import type { Due, Renderer, RenderRequest } from '../renderer.ts';
 import { until } from '../until.ts';
 import { wentDark } from './darkness.ts';
-import type { Lease } from './lease.ts';
 import type { FrameLink, Likeness } from './link.ts';
 import { lossOf, lost } from './lost.ts';
 import type { Heard } from './message.ts';
-import type { Paces } from './paces.ts';
 import type { Pictures } from './pictures.ts';
 import { Plan, type PlanOptions } from './plan.ts';
 import { drawnBy } from './understudy.ts';
