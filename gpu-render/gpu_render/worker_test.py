@@ -177,7 +177,7 @@ def test_sigterm_while_loading_and_while_idle_leaves_at_once(tmp_path: Path) -> 
     async def work(server: RedisServer, _media: MediaServer) -> None:
         async with worker(server.url, STANDIN_LOADING_S="30") as loading, worker(server.url) as idle:
             await idle.until_ready()
-            assert (await loading.ask("/readyz"))[0] == 503
+            await loading.until_answers("/readyz", 503)
             status, health = await loading.ask("/healthz")
             assert (status, json.loads(health)["state"]) == (200, "loading")
             for running in (loading, idle):

@@ -78,14 +78,17 @@ class WorkerProcess:
         return await asyncio.to_thread(_get, self._health + path)
 
     async def until_ready(self) -> None:
+        await self.until_answers("/readyz", 200)
+
+    async def until_answers(self, path: str, status: int) -> None:
         for _ in range(400):
             try:
-                if (await self.ask("/readyz"))[0] == 200:
+                if (await self.ask(path))[0] == status:
                     return
             except OSError:
                 pass
             await asyncio.sleep(0.05)
-        raise AssertionError(f"The worker never got ready: {self.lines}")
+        raise AssertionError(f"The worker never answered {path} with {status}: {self.lines}")
 
     async def end(self) -> None:
         if self._process.returncode is None:
