@@ -24,6 +24,7 @@ from .wire import Header, geometry_of
 SAY_EVERY_S = 1.0
 FULL_PAUSE_S = 0.05
 LAST_TAKE_S = 2.0
+AGAIN_S = 3.0
 MOST_FAILURES = 3
 NEWEST = 0.3
 FIRST_LEASE_CLIPS = 4
@@ -65,15 +66,11 @@ class Worker:
                 if task.done():
                     task.result()
             self._health.state = "draining"
-            taking.cancel()
-            await asyncio.gather(taking, return_exceptions=True)
+            await ended(taking)
             await self._drain(shutdown_s)
         finally:
             self._studio.metrics.ready.set(0)
-            leaving.cancel()
-            for task in others:
-                task.cancel()
-            await asyncio.gather(leaving, *others, return_exceptions=True)
+            await ended(leaving, *others)
             await self._give_up()
 
     async def _take(self) -> None:
@@ -201,3 +198,13 @@ async def load(options: Options, settings: Settings, threads: Threads, health: H
     engine = loading.result()
     progress(1, "warm")
     return Studio(options.worker, engine, Scheduler(threads, engine), metrics)
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels until they are over: before Python 3.12 `wait_for` loses a cancellation that comes just when it has its answer."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
