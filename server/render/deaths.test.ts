@@ -78,11 +78,11 @@ function eachBeginsWith(expression: string): void {
 
 describe('the portrait', () => {
   it('gives up the question that ends each thread, and no other', { timeout: 60_000 }, async () => {
-    // Each question passes through `forEach`.
-    eachBeginsWith(`const { forEach } = Array.prototype;
-      Array.prototype.forEach = function (...args) {
+    // Each question passes through `map`.
+    eachBeginsWith(`const { map } = Array.prototype;
+      Array.prototype.map = function (...args) {
         if (this.some((order) => order?.idleFrame === 210)) process.exit(9);
-        return forEach.apply(this, args);
+        return map.apply(this, args);
       };`);
     const portrait = await open();
     onTestFinished(() => portrait.close('test over'));

@@ -119,11 +119,12 @@ class Portrait implements Renderer {
   }
 
   async *#draw(avatar: string, orders: readonly Order[], signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
+    const { width, height } = this.geometry;
     for (let at = 0; at < orders.length; at += BATCH) {
       const pictures = await orAborted(this.#studio.draw(avatar, orders.slice(at, at + BATCH), signal), signal);
       if (!pictures) return;
-      for (const picture of pictures) {
-        yield picture;
+      for (const data of pictures) {
+        yield { width, height, data, free: () => void data.buffer.transfer(0) };
         if (signal.aborted) return;
       }
     }

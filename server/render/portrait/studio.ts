@@ -4,9 +4,7 @@ import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { Watchdog } from '#base/watchdog.ts';
-import type { VideoFrame } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
-import { PictureMemory } from '../memory.ts';
 import type { Order } from './face.ts';
 import type { Answer, Question, Start } from './thread.ts';
 
@@ -18,14 +16,14 @@ export interface StudioOptions {
 }
 
 interface Asked {
-  question: Question;
+  readonly question: Question;
   /** Nobody wants the pictures any more once it aborts. */
   readonly signal: AbortSignal | undefined;
   /** Threads that died of it. */
   deaths: number;
   /** It failed once: the last words of a thread that is being ended may be a failure, too. */
   failed: boolean;
-  resolve(pictures: VideoFrame[]): void;
+  resolve(pictures: Uint8Array<ArrayBuffer>[]): void;
   reject(error: AvatarError): void;
 }
 
@@ -48,7 +46,6 @@ export class Studio {
   readonly #watchdog: Watchdog;
   /** By id, the one that is being drawn first. */
   readonly #open = new Map<number, Asked>();
-  readonly #memory: PictureMemory;
   #thread: Worker | undefined;
   #ready = false;
   /** Between a death and the next start. */
@@ -64,7 +61,6 @@ export class Studio {
 
   constructor(options: StudioOptions) {
     this.#options = options;
-    this.#memory = new PictureMemory(options.start.size);
     this.#watchdog = new Watchdog({
       clock: options.clock,
       suspicious: () => this.#open.size > 0,
@@ -79,9 +75,9 @@ export class Studio {
   }
 
   /** Draws the orders, as I420, in order. */
-  draw(avatar: string, orders: readonly Order[], signal?: AbortSignal): Promise<VideoFrame[]> {
+  draw(avatar: string, orders: readonly Order[], signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>[]> {
     if (this.#life.state !== 'open') return Promise.reject(failed('is closed'));
-    const question: Question = { id: this.#next++, avatar, orders, memory: orders.map(() => this.#memory.take()) };
+    const question: Question = { id: this.#next++, avatar, orders };
     if (this.#open.size === 0) this.#begin();
     return new Promise((resolve, reject) => {
       this.#open.set(question.id, { question, signal, deaths: 0, failed: false, resolve, reject });
@@ -127,17 +123,11 @@ export class Studio {
     thread.on('exit', (code) => {
       if (this.#thread === thread && this.#life.state === 'open') this.#ended('crash', cause ?? new Error(`exit ${code}`));
     });
-    for (const [id, asked] of this.#open) {
-      if (asked.signal?.aborted) this.#open.delete(id);
-      else thread.postMessage(this.#elsewhere(asked));
+    for (const [id, { question, signal }] of this.#open) {
+      if (signal?.aborted) this.#open.delete(id);
+      else thread.postMessage(question);
     }
     if (this.#open.size > 0) this.#begin();
-  }
-
-  /** The thread before may still be drawing. */
-  #elsewhere(asked: Asked): Question {
-    asked.question = { ...asked.question, memory: asked.question.orders.map(() => this.#memory.take()) };
-    return asked.question;
   }
 
   #settle(answer: Answer): void {
@@ -147,10 +137,10 @@ export class Studio {
     const asked = this.#open.get(answer.id);
     this.#open.delete(answer.id);
     if (asked && 'failure' in answer && !asked.failed) return this.#askAgain(asked);
-    if (asked && 'drawn' in answer) this.#measure(asked.question);
+    if (asked && 'pictures' in answer) this.#measure(asked.question);
     if (this.#open.size > 0) this.#begin();
     else this.#watchdog.stop();
-    if ('drawn' in answer) asked?.resolve(asked.question.memory.map((data) => this.#memory.picture(data)));
+    if ('pictures' in answer) asked?.resolve(answer.pictures);
     else asked?.reject(failed('could not draw a picture', answer.failure));
   }
 

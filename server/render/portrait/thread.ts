@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Size } from '#base/media.ts';
+import { i420Bytes, type Size } from '#base/media.ts';
 import { Face, type Order } from './face.ts';
 import type { PortraitAvatar } from './look.ts';
 
@@ -9,17 +9,18 @@ export interface Start {
   readonly size: Size;
 }
 
-/** Pictures to draw, I420, one per order, each into its memory. Answers come in the order of the questions. */
+/** Pictures to draw, one per order. Answers come in the order of the questions. */
 export interface Question {
   readonly id: number;
   readonly avatar: string;
   readonly orders: readonly Order[];
-  readonly memory: readonly Uint8Array<SharedArrayBuffer>[];
 }
 
 /** `ready` once, before all others. */
 export type Answer =
-  { readonly ready: true } | { readonly id: number; readonly drawn: true } | { readonly id: number; readonly failure: unknown };
+  | { readonly ready: true }
+  | { readonly id: number; readonly pictures: Uint8Array<ArrayBuffer>[] }
+  | { readonly id: number; readonly failure: unknown };
 
 const { avatars, size } = workerData as Start;
 const port = parentPort;
@@ -38,11 +39,18 @@ function faceOf(id: string): Promise<Face> {
   return face;
 }
 
-async function answer({ id, avatar, orders, memory }: Question): Promise<void> {
+async function answer({ id, avatar, orders }: Question): Promise<void> {
   try {
     const face = await faceOf(avatar);
-    orders.forEach((order, at) => face.draw(order, memory[at] as Uint8Array));
-    port?.postMessage({ id, drawn: true } satisfies Answer);
+    const pictures = orders.map((order) => {
+      const picture = new Uint8Array(i420Bytes(size));
+      face.draw(order, picture);
+      return picture;
+    });
+    port?.postMessage(
+      { id, pictures } satisfies Answer,
+      pictures.map((picture) => picture.buffer),
+    );
   } catch (failure) {
     port?.postMessage({ id, failure } satisfies Answer);
   }
