@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from .engine import Cancelled, Clip, Geometry, Pictures, Size
-from .schedule import capacity, has_room, real_time_factor
+from .schedule import capacity, has_room
 from .scheduler import Order, Receive, Scheduler
 from .testing.virtual_loop import run
 
@@ -295,12 +295,3 @@ def test_any_mix_of_sessions_that_fits_meets_its_deadlines_or_is_late_by_a_clip(
 
     run(work())
     assert max(late) <= clip_s
-
-
-def test_several_fit_while_they_are_faster_than_real_time_together_and_one_always() -> None:
-    assert real_time_factor(GEOMETRY, 10_000) == 5
-    assert has_room([], 5)
-    assert not has_room([0.2], 5)
-    assert has_room([0.3, 0.3], 0.4)
-    assert not has_room([0.3, 0.3], 0.5)
-    assert [capacity(factor) for factor in (5, 1, 0.5, 0.34, 0.1)] == [1, 1, 2, 2, 10]

@@ -72,7 +72,7 @@ export interface VideoFrame extends Size {
   readonly lesser?: string | undefined;
   /**
    * Gives the memory back now, for who has drawn the picture for one use: 10 MB/s that wait for the garbage collector make it run each second.
-   * Called by the last who needs the picture, if at all; `data` may show another one afterwards.
+   * Called by the last who needs the picture, if at all; `data` is empty or shows another one afterwards.
    */
   free?(): void;
 }
