@@ -45,24 +45,25 @@ describe('a cushion', () => {
   afterEach(() => vi.useRealTimers());
   const receiver = (kind: string) => ({ track: { kind }, jitterBufferTarget: null }) as unknown as RTCRtpReceiver;
 
-  it('is laid under sound and picture when packets are lost, the sound by its usual buffer more, and taken away when it is calm', async () => {
+  it('keeps the sound at one buffer; is laid under sound and picture when packets are lost, and taken away when it is calm', async () => {
     const owned = new Owned();
     const receivers = [receiver('audio'), receiver('video')];
     let counted = [inbound(0, 0)];
     const cushion = Cushion.lay(receivers, () => Promise.resolve(report(...counted)), owned);
     const targets = () => receivers.map(({ jitterBufferTarget }) => jitterBufferTarget);
+    expect(targets()).toEqual([60, null]);
     await vi.advanceTimersByTimeAsync(1_000);
-    expect([cushion.ms, ...targets()]).toEqual([0, null, null]);
+    expect([cushion.ms, ...targets()]).toEqual([0, 60, null]);
     counted = [inbound(150, 9)];
     await vi.advanceTimersByTimeAsync(1_250);
     const first = cushion.ms;
     expect(first).toBeGreaterThan(0);
     expect(first).toBeLessThanOrEqual(80);
-    expect(targets()).toEqual([first + 50, first]);
+    expect(targets()).toEqual([first + 60, first]);
     await vi.advanceTimersByTimeAsync(750);
-    expect([cushion.ms, ...targets()]).toEqual([160, 210, 160]);
+    expect([cushion.ms, ...targets()]).toEqual([160, 220, 160]);
     await vi.advanceTimersByTimeAsync(33_000);
-    expect([cushion.ms, ...targets()]).toEqual([0, null, null]);
+    expect([cushion.ms, ...targets()]).toEqual([0, 60, null]);
     owned.close();
     counted = [inbound(300, 99)];
     await vi.advanceTimersByTimeAsync(5_000);
