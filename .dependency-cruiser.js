@@ -1,7 +1,7 @@
 /**
  * Who may import whom:
  *   protocol ← base ← bus, telemetry ← auth, llm, tts, stt, render, media   (siblings never import each other)
- *            ← speech, avatars (ports only) ← sessions ← signalling, http ← app ← main
+ *            ← speech, avatars, listening (ports only; listening knows of stt alone) ← sessions ← signalling, http ← app ← main
  *   protocol ← client/sdk ← client/react ← client/app
  */
 
@@ -15,6 +15,7 @@ const layers = {
   telemetry: ['base'],
   ...Object.fromEntries(siblings.map((name) => [name, foundations])),
   ...Object.fromEntries(walk.map((name) => [name, [...foundations, ...siblings]])),
+  listening: ['base', 'telemetry', 'stt'],
   sessions: [...foundations, ...siblings, ...walk],
   signalling: [...foundations, ...siblings, ...walk, 'sessions'],
   http: [...foundations, ...siblings, ...walk, 'sessions'],

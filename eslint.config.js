@@ -67,7 +67,7 @@ export default defineConfig(
   { files: ['protocol/**', 'client/**'], rules: { 'no-restricted-syntax': ['error', ...environment, ...words] } },
   { files: ['server/config.ts'], rules: { 'no-restricted-syntax': ['error', ...time, ...words] } },
   // Loops over samples and pixels index what they have just measured.
-  { files: ['server/render/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
+  { files: ['server/render/**', 'server/listening/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
   { files: ['server/base/clock.ts'], rules: { 'no-restricted-syntax': ['error', ...environment, ...words] } },
   {
     files: ['client/**/*.{ts,tsx}'],

@@ -1,0 +1,233 @@
+import { BANDS, Bands } from './bands.ts';
+import { EchoFilter, BLOCK, TAPS } from './echo-filter.ts';
+import { EchoFinder } from './echo-finder.ts';
+import { SoundLine } from './sound-line.ts';
+import { Spectra } from './spectrum.ts';
+
+const PER_MS = 16;
+/** The longest way from hand-over to microphone and back, samples: 600 ms. */
+const LONGEST = 9_600;
+/** The filter begins a little before the echo does, samples: a delay that shrinks a little stays in it. */
+const HEAD = 320;
+/** Sound that is looked for with no path known, and with one, samples. */
+const LONG = 4_096;
+const SHORT = 1_024;
+/** Frames between looks while there is no delay, and while there is one. */
+const LOOK_EVERY = 6;
+const CHECK_EVERY = 16;
+/** Shares of what is heard that make a delay: at once, and when two looks agree. */
+const SURE = 0.3;
+const LIKELY = 0.12;
+const SAME = 160;
+/** The same of a short piece with the path known. */
+const MOVED = 0.5;
+/** Frames by which a path just found is learned from what was heard before. */
+const REPLAYED = 40;
+/** How a room fades from frame to frame: 60 dB in 0.6 s. */
+const FADING = 0.48;
+/** Steps of the share of an echo that the filter leaves, per band: up at once, down slowly, hardly at all while somebody speaks. */
+const LEAK = { first: 0.3, up: 1.25, down: 0.985, upWhileNear: 1.01, least: 0.002, most: 4 };
+/** Steps of an echo's loudness before its delay is known. */
+const BOUND = { first: 1, up: 1.3, down: 0.92, least: 1e-6 };
+/** The score from which a person is heard, and from which one still is, dB over all bands. */
+const NEAR = { from: 3, still: 1.5 };
+const CLEAR_DB = 12;
+
+export interface Judged {
+  /** How much of the frame is explained by the avatar's own voice, 0…1. */
+  readonly echo: number;
+  /** Somebody else is heard, not only the avatar. */
+  readonly near: boolean;
+  /** The frame without what is explained, for who recognises words. */
+  readonly rest: Int16Array;
+}
+
+/**
+ * Tells the avatar's own voice, come back through loudspeaker, room and microphone, from a person's (docs/listening.md). Knows every sample that was sent
+ * and when; finds the delay by correlation, learns the path, subtracts it, and looks at what is left.
+ */
+export class EchoGuard {
+  readonly #sent = new SoundLine({ toleranceMs: 30, jumpMs: 60 });
+  readonly #heard = new SoundLine({ toleranceMs: 40, jumpMs: 200 });
+  readonly #filter = new EchoFilter();
+  readonly #finder = new EchoFinder();
+  readonly #spectra = new Spectra(BLOCK);
+  readonly #bands = new Bands(BLOCK);
+  readonly #riskBands = new Bands(2 * BLOCK);
+  readonly #frame = new Float64Array(BLOCK);
+  readonly #rest = new Float64Array(BLOCK);
+  readonly #long = new Float64Array(LONG);
+  readonly #short = new Float64Array(SHORT);
+  readonly #taps = new Float64Array(TAPS);
+  readonly #spectrum = new Float64Array(2 * this.#spectra.bins);
+  readonly #powers = Object.fromEntries(
+    ['heard', 'rest', 'echo', 'risk', 'sent'].map((name) => [name, new Float64Array(BANDS)]),
+  ) as Record<'heard' | 'rest' | 'echo' | 'risk' | 'sent', Float64Array>;
+  readonly #noise = new Float64Array(BANDS).fill(1e-6);
+  readonly #smeared = new Float64Array(BANDS);
+  readonly #leak = new Float64Array(BANDS).fill(LEAK.first);
+  readonly #bound = new Float64Array(BANDS).fill(BOUND.first);
+  readonly #sentLately: Float64Array[] = [];
+  #lag: number | undefined;
+  #guess = Number.NaN;
+  #frames = 0;
+  #isIdle = true;
+  #isNear = false;
+
+  /** What was handed over, mono at 16 kHz; `at`: clock ms when. Silence need not be told. */
+  sent(samples: Int16Array, at: number): void {
+    this.#sent.add(samples, at);
+  }
+
+  /** The delay that was found, ms. */
+  get delayMs(): number | undefined {
+    return this.#lag === undefined ? undefined : (this.#lag + HEAD) / PER_MS;
+  }
+
+  /** The microphone's next 512 samples at 16 kHz; `at`: clock ms when the last of them was there. */
+  judge(samples: Int16Array, at: number): Judged {
+    this.#heard.add(samples, at - BLOCK / PER_MS);
+    this.#frames += 1;
+    const end = this.#heard.end;
+    const { heard } = this.#powers;
+    this.#heard.read(end - BLOCK, this.#frame);
+    this.#measure(this.#frame, heard);
+    this.#followNoise();
+    // Nothing sent can be heard any more.
+    if (!(end - this.#sent.end < LONGEST + TAPS)) {
+      this.#isIdle = true;
+      this.#isNear = false;
+      return { echo: 0, near: true, rest: samples };
+    }
+    if (this.#lag === undefined) this.#look(end);
+    else if (this.#isIdle) this.#filter.align(this.#sent, end - BLOCK - this.#lag);
+    this.#isIdle = false;
+    return this.#lag === undefined ? this.#judgeBlindly(samples, end) : this.#judgeByPath(end, this.#lag);
+  }
+
+  /** Without a delay: louder than anything that was sent could be, as far as is known by now. */
+  #judgeBlindly(samples: Int16Array, end: number): Judged {
+    const { heard, sent } = this.#powers;
+    const most = this.#loudestLately(end);
+    for (let band = 0; band < BANDS; band += 1) sent[band] = this.#bound[band]! * most[band]!;
+    this.#decide(score(heard, sent, this.#noise));
+    for (let band = 0; band < BANDS; band += 1) {
+      const share = heard[band]! / (most[band]! + 1e-9);
+      if (most[band]! < 1e-4) continue;
+      if (share < this.#bound[band]!) this.#bound[band] = Math.max(BOUND.least, this.#bound[band]! * BOUND.down);
+      else if (!this.#isNear) this.#bound[band]! *= BOUND.up;
+    }
+    return { echo: 0, near: this.#isNear, rest: samples };
+  }
+
+  #judgeByPath(end: number, lag: number): Judged {
+    const { heard, rest, echo, risk } = this.#powers;
+    this.#subtract(end, lag);
+    this.#measure(this.#rest, rest);
+    this.#measure(this.#filter.echo, echo);
+    this.#riskBands.ofPower(this.#filter.risk, risk);
+    for (let band = 0; band < BANDS; band += 1) {
+      // The risk is of two blocks, and sums of squares grow with the length twice.
+      this.#smeared[band] = Math.max(echo[band]!, FADING * this.#smeared[band]!);
+      risk[band] = 0.25 * risk[band]! + this.#leak[band]! * this.#smeared[band]!;
+    }
+    const found = score(rest, risk, this.#noise);
+    if (found >= NEAR.still && this.#hasMoved(end, lag)) return this.#judgeByPath(end, this.#lag ?? lag);
+    this.#decide(found);
+    this.#filter.learn(this.#rest);
+    this.#followLeak();
+    const [all, left] = [sum(heard), sum(rest)];
+    return { echo: all > 0 ? Math.max(0, 1 - left / all) : 0, near: this.#isNear, rest: Int16Array.from(this.#rest, toSample) };
+  }
+
+  #subtract(end: number, lag: number): void {
+    this.#filter.predict(this.#sent, end - BLOCK - lag);
+    for (let at = 0; at < BLOCK; at += 1) this.#rest[at] = this.#frame[at]! - this.#filter.echo[at]!;
+  }
+
+  #decide(found: number): void {
+    this.#isNear = found >= (this.#isNear ? NEAR.still : NEAR.from);
+  }
+
+  #look(end: number): void {
+    if (this.#frames % LOOK_EVERY > 0 || sum(this.#powers.heard) < 4 * sum(this.#noise)) return;
+    this.#heard.read(end - LONG, this.#long);
+    const { lag, share, rival } = this.#finder.find(this.#sent, this.#long, end, LONGEST);
+    const agrees = Math.abs(lag - this.#guess) < SAME;
+    this.#guess = share > LIKELY ? lag : Number.NaN;
+    if (share > 1.3 * rival && (share > SURE || (share > LIKELY && agrees))) this.#lock(end, lag);
+  }
+
+  /** From now on the echo comes `lag` samples after it was sent; what was heard lately teaches the path at once. */
+  #lock(end: number, lag: number): void {
+    this.#lag = lag - HEAD;
+    this.#filter.forget();
+    this.#leak.fill(LEAK.first);
+    this.#filter.align(this.#sent, end - (REPLAYED + 1) * BLOCK - this.#lag);
+    for (let frame = REPLAYED; frame > 0; frame -= 1) {
+      this.#heard.read(end - (frame + 1) * BLOCK, this.#frame);
+      this.#subtract(end - frame * BLOCK, this.#lag);
+      this.#filter.learn(this.#rest);
+    }
+    this.#heard.read(end - BLOCK, this.#frame);
+  }
+
+  /** What looks like a person may be the echo after its delay has changed: then the path that was learned fits elsewhere. */
+  #hasMoved(end: number, lag: number): boolean {
+    this.#heard.read(end - SHORT, this.#short);
+    this.#filter.taps(this.#taps);
+    const found = this.#finder.find(this.#sent, this.#short, end, LONGEST, this.#taps);
+    if (found.share < MOVED || Math.abs(found.lag - lag) < 8) return false;
+    this.#lag = found.lag;
+    this.#filter.align(this.#sent, end - BLOCK - found.lag);
+    return true;
+  }
+
+  /** The most that was sent in any frame that can be heard now. */
+  #loudestLately(end: number): Float64Array {
+    const latest = new Float64Array(BANDS);
+    const sound = new Float64Array(BLOCK);
+    this.#sent.read(end - BLOCK, sound);
+    this.#measure(sound, latest);
+    this.#sentLately.unshift(latest);
+    if (this.#sentLately.length * BLOCK > LONGEST + TAPS) this.#sentLately.pop();
+    return Float64Array.from(latest, (_, band) => Math.max(...this.#sentLately.map((powers) => powers[band]!)));
+  }
+
+  #measure(sound: Float64Array, into: Float64Array): void {
+    this.#spectra.of(sound, this.#spectrum);
+    this.#bands.ofSpectrum(this.#spectrum, into);
+  }
+
+  #followNoise(): void {
+    const { heard } = this.#powers;
+    for (let band = 0; band < BANDS; band += 1)
+      this.#noise[band] =
+        heard[band]! < this.#noise[band]! ? 0.8 * this.#noise[band]! + 0.2 * heard[band]! : this.#noise[band]! * 1.015;
+  }
+
+  #followLeak(): void {
+    const { rest } = this.#powers;
+    for (let band = 0; band < BANDS; band += 1) {
+      const echo = this.#smeared[band]!;
+      if (echo < 4 * this.#noise[band]!) continue;
+      const share = Math.max(0, rest[band]! - this.#noise[band]!) / echo;
+      const step = share < this.#leak[band]! ? LEAK.down : this.#isNear ? LEAK.upWhileNear : LEAK.up;
+      this.#leak[band] = Math.min(LEAK.most, Math.max(LEAK.least, this.#leak[band]! * step));
+    }
+  }
+}
+
+/** How far what was heard is above what was to be expected, dB, the middle of all bands; none counts for more than `CLEAR_DB`. */
+function score(heard: Float64Array, expected: Float64Array, noise: Float64Array): number {
+  let sum = 0;
+  for (let band = 0; band < BANDS; band += 1) {
+    const above = 10 * Math.log10(heard[band]! / (expected[band]! + 3 * noise[band]! + 1e-9) + 1e-9);
+    sum += Math.min(CLEAR_DB, Math.max(0, above));
+  }
+  return sum / BANDS;
+}
+
+const sum = (powers: Float64Array): number => powers.reduce((all, power) => all + power, 0);
+
+const toSample = (value: number): number => Math.max(-32_768, Math.min(32_767, Math.round(value * 32_768)));
