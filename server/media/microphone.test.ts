@@ -150,6 +150,7 @@ describe('a microphone', () => {
     await clock.advance(20);
     await speak(11, 50);
     expect(ms()).toBe(1_000);
+    expect(ms(chunks.filter(({ concealed }) => concealed))).toBe(20);
     await microphone.close('enough');
     expect(lines.at(-1)).toMatchObject({ msg: 'microphone closed', reason: 'enough', garbage: 4 });
   });

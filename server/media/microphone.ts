@@ -54,6 +54,8 @@ export class Microphone implements AsyncIterable<MicrophoneChunk> {
   #cancel: () => void = () => undefined;
   #second = { since: Number.NEGATIVE_INFINITY, packets: 0 };
   #garbage = 0;
+  /** The last packet was garbage: what it should have been is lost. */
+  #isSpoilt = false;
 
   private constructor(options: MicrophoneOptions, decoder: OpusDecoder) {
     this.#options = options;
@@ -93,18 +95,25 @@ export class Microphone implements AsyncIterable<MicrophoneChunk> {
     const isSilent = payload.length <= DTX_BYTES;
     // The first says it, and lets the last sound die away; what it would say again is nothing.
     const samples = isSilent && this.#isSilent ? new Int16Array(FILL) : this.#decoder.decode(payload);
-    if (!samples) return void (this.#garbage += 1);
+    if (!samples) return this.#spoil();
+    const isHole = (lost > 0 || this.#isSpoilt) && !this.#isSilent;
     const timeline = (this.#timeline ??= new Timeline(now - samples.length / SAMPLES_PER_MS));
-    const missing = this.#missing(timestamp) - (lost > 0 ? this.#madeUp : 0);
+    const missing = this.#missing(timestamp) - (isHole ? this.#madeUp : 0);
     // Never beyond what time has passed: a sender's timestamps may be anything.
-    const room = (timeline.behind(now) + (lost > 0 ? PATIENCE : 0)) * SAMPLES_PER_MS - samples.length;
+    const room = (timeline.behind(now) + (isHole ? PATIENCE : 0)) * SAMPLES_PER_MS - samples.length;
     const fill = Math.max(0, Math.min(missing, Math.round(room)));
-    if (lost > 0 && !this.#isSilent) this.#conceal(fill, now);
+    if (isHole) this.#conceal(fill, now);
     else this.#emit(new Int16Array(fill), 'silence', now);
     this.#emit(samples, 'heard', now);
     this.#nextTicks = timestamp + samples.length * TICKS_PER_SAMPLE;
     this.#isSilent = isSilent;
     this.#madeUp = 0;
+    this.#isSpoilt = false;
+  }
+
+  #spoil(): void {
+    this.#garbage += 1;
+    this.#isSpoilt = true;
   }
 
   /** Samples between the packet before and this one; negative where they overlap. */
