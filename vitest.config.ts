@@ -7,7 +7,7 @@ const realTime = [
   'test/e2e/*.test.ts',
   'test/support/udp-relay.test.ts',
   'client/app/*.test.ts',
-  'server/media/{broadcast,floods,producers,sfu,stage,viewers,whep,whep.browser}.test.ts',
+  'server/media/{broadcast,floods,microphones,producers,sfu,stage,viewers,whep,whep.browser}.test.ts',
   'server/media/hls/{deaths,on-air,packager,rendition}.test.ts',
   'server/render/{deaths,pattern}.test.ts',
 ];

@@ -27,6 +27,20 @@ export const DtlsParameters = loose({
     .max(8),
 });
 
+export const RtpParameters = loose({
+  codecs: z
+    .array(loose({ mimeType: z.string().max(64), payloadType: z.number().int().min(0).max(127), clockRate: z.number().int() }))
+    .min(1)
+    .max(8),
+  headerExtensions: z
+    .array(loose({ uri: z.string().max(256), id: z.number().int().min(1).max(255) }))
+    .max(32)
+    .optional(),
+  encodings: z
+    .array(loose({ ssrc: z.number().int().min(1).max(0xffff_ffff).optional() }))
+    .length(1, 'a microphone is one stream'),
+});
+
 const IceServer = z.object({ urls: z.array(z.string()), username: z.string().optional(), credential: z.string().optional() });
 
 export const TransportOptions = z.object({
@@ -93,6 +107,17 @@ export const Rejoin = z.object({
 });
 export type Rejoin = z.infer<typeof Rejoin>;
 
+export const MicrophoneClosed = z.object({
+  transportId: z.string(),
+  reason: z
+    .enum(['taken_over', 'lost'])
+    .describe(
+      'taken_over: the same host turned one on elsewhere, leave it there; lost: its path or its worker is gone, open another',
+    ),
+  message: z.string(),
+});
+export type MicrophoneClosed = z.infer<typeof MicrophoneClosed>;
+
 /** What a WebRTC viewer measured over some seconds; it is a vote on how far the voice leads its picture. */
 const SyncReport = z.strictObject({
   offsetMs: z
@@ -148,6 +173,11 @@ export const REQUESTS = {
   },
   resume: { request: z.strictObject({ consumerIds: z.array(z.string().max(64)).max(8) }), answer: z.object({}) },
   restart_ice: { request: z.strictObject({ transportId: z.string().max(64) }), answer: z.object({ iceParameters: loose({}) }) },
+  open_microphone: { request: z.strictObject({}), answer: z.object({ transport: TransportOptions }) },
+  produce: {
+    request: z.strictObject({ transportId: z.string().max(64), rtpParameters: RtpParameters }),
+    answer: z.object({ producerId: z.string() }),
+  },
   prompt: { request: PromptBody, answer: PromptAccepted },
   control: { request: z.strictObject({ action: z.enum(['interrupt', 'mute', 'end']) }), answer: z.object({}) },
   client_log: {
@@ -181,6 +211,7 @@ export const EVENTS = {
   turn: TurnEvent,
   segment_published: SegmentPublished,
   rejoin: Rejoin.describe('the media over WebRTC is gone for good; send join again on this connection, and it comes anew'),
+  microphone_closed: MicrophoneClosed.describe('this client did not close it'),
   error: ErrorEvent,
 } as const satisfies Record<string, z.ZodType>;
 

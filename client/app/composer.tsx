@@ -3,7 +3,8 @@ import { MAX_TEXT, type PromptBody } from '#protocol/http.ts';
 import { asClientError, type AvatarClient, type Snapshot } from '#client/sdk/index.ts';
 import { ArrowUpIcon, StopIcon } from './icons.tsx';
 import { useHistory } from './history.ts';
-import { refusal } from './words.ts';
+import { Microphone } from './microphone.tsx';
+import { invitation, refusal, trouble } from './words.ts';
 
 type Mode = PromptBody['mode'];
 
@@ -26,6 +27,7 @@ export function Composer({ client, snapshot, onAsked }: ComposerProps) {
   const isReady = snapshot.session?.role === 'host' && snapshot.connection.status !== 'ended';
   const canInterrupt = isReady && BUSY.has(snapshot.state?.state ?? '');
   const prompt = text.trim();
+  const hint = invitation(snapshot.microphone) ?? HINTS[mode];
 
   useLayoutEffect(() => {
     if (!box.current) return;
@@ -80,7 +82,7 @@ export function Composer({ client, snapshot, onAsked }: ComposerProps) {
           data-testid="prompt"
           rows={1}
           maxLength={MAX_TEXT}
-          placeholder={HINTS[mode]}
+          placeholder={hint}
           aria-label={HINTS[mode]}
           enterKeyHint="send"
           autoComplete="off"
@@ -110,13 +112,14 @@ export function Composer({ client, snapshot, onAsked }: ComposerProps) {
             <StopIcon />
             <span>Interrupt</span>
           </button>
+          <Microphone client={client} state={snapshot.microphone} isReady={isReady} />
           <button type="submit" className="send" data-testid="send" disabled={!isReady || !prompt} aria-label="Send">
             <ArrowUpIcon />
           </button>
         </div>
       </div>
       <p className="problem" role="alert" data-testid="problem">
-        {problem}
+        {problem ?? trouble(snapshot.microphone)}
       </p>
     </form>
   );

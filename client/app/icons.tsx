@@ -26,6 +26,19 @@ export const StopIcon = icon(<rect x="5.5" y="5.5" width="9" height="9" rx="2" f
 export const LinkIcon = icon(
   <path d="M8.3 11.7a3 3 0 0 0 4.4.2l2.4-2.4a3 3 0 0 0-4.3-4.3L9.6 6.4M11.7 8.3a3 3 0 0 0-4.4-.2L4.9 10.5a3 3 0 0 0 4.3 4.3l1.2-1.2" />,
 );
+export const MicrophoneIcon = icon(
+  <>
+    <rect x="7.25" y="3" width="5.5" height="9" rx="2.75" />
+    <path d="M4.5 9.8a5.5 5.5 0 0 0 11 0M10 15.3V17.5" />
+  </>,
+);
+export const MicrophoneOffIcon = icon(
+  <>
+    <path d="M12.75 8V5.75a2.75 2.75 0 0 0-5.3-1M7.25 8.2v1.05a2.75 2.75 0 0 0 4.5 2.12M4.5 9.8a5.5 5.5 0 0 0 8.9 4.3M15.3 11.4a5.5 5.5 0 0 0 .2-1.6M10 15.3V17.5" />
+    <path d="m3.5 3.5 13 13" />
+  </>,
+);
+export const ChevronUpIcon = icon(<path d="m6 12 4-4 4 4" />);
 export const CheckIcon = icon(<path d="m4.5 10.5 3.6 3.6 7.4-8" />);
 export const LogIcon = icon(<path d="M4 5.5h12M4 10h12M4 14.5h7" />);
 export const CloseIcon = icon(<path d="m5.5 5.5 9 9m0-9-9 9" />);

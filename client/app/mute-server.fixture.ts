@@ -74,6 +74,8 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
     consume: () => ({ consumers: neverSent }),
     resume: () => ({}),
     restart_ice: () => ({ iceParameters: deafTransport.iceParameters }),
+    open_microphone: () => ({ transport: { ...deafTransport, id: 'deaf-microphone' } }),
+    produce: () => ({ producerId: 'deaf-producer' }),
     prompt: () => ({ utteranceId: `utterance-${heard.length}`, traceId: '0'.repeat(32) }),
     control: () => ({}),
     client_log: () => ({}),

@@ -1,4 +1,4 @@
-import type { ClientError, Connection, Snapshot } from '#client/sdk/index.ts';
+import type { ClientError, Connection, MicrophoneProblem, MicrophoneState, Snapshot } from '#client/sdk/index.ts';
 
 type ErrorCode = ClientError['code'];
 
@@ -39,6 +39,32 @@ const REFUSALS: Partial<Record<ErrorCode, string>> = {
 
 /** Why a prompt did not go through. */
 export const refusal = ({ code, message }: ClientError): string => REFUSALS[code] ?? message;
+
+const TROUBLES: Readonly<Record<MicrophoneProblem, string>> = {
+  unsupported: 'This browser gives this page no microphone; it takes a current browser and https. You can type instead.',
+  denied: 'The microphone is blocked for this page. Allow it in the address bar and press the button again, or type.',
+  no_device: 'No microphone was found. Plug one in and press the button again, or type.',
+  unplugged: 'The microphone was unplugged. It goes on when it is back; you can type meanwhile.',
+  busy: 'Another program has the microphone. Close it there and press the button again, or type.',
+  taken_over: 'Your microphone is on in another window now. Press the button to have it back here.',
+  other_host: "Somebody else's microphone is on. Once it is off, press the button again; you can type meanwhile.",
+  refused: 'The server did not take the microphone. You can type instead.',
+};
+
+/** What is wrong with the microphone, and what helps. */
+export function trouble({ status, problem }: MicrophoneState): string | undefined {
+  if (problem === 'unplugged' && status !== 'off') return 'That microphone was unplugged; another one goes on.';
+  return problem && TROUBLES[problem];
+}
+
+/** What the empty text box says while the microphone is on; undefined while it isn't. */
+export function invitation({ status, isMuted, isPushToTalk, isHeld }: MicrophoneState): string | undefined {
+  if (status === 'off') return undefined;
+  if (status === 'asking') return 'Allow the microphone, or type';
+  if (status === 'connecting') return 'Connecting the microphone…';
+  if (isPushToTalk) return isHeld ? 'I hear you' : 'Hold the space bar to talk, or type';
+  return isMuted ? 'Your microphone is muted; you can type' : 'Just talk, or type';
+}
 
 /** The avatar's state as a word or two. */
 export function mood({ state, connection }: Pick<Snapshot, 'state' | 'connection'>): string {

@@ -3,6 +3,7 @@ import type { AnswerOf } from '#protocol/signalling.ts';
 import { Emitter } from './emitter.ts';
 import { asClientError, ClientError } from './errors.ts';
 import { createToken, obtainSession, transcript, type Credentials } from './http.ts';
+import { Microphone } from './microphone.ts';
 import { Owned } from './owned.ts';
 import { Presence } from './presence.ts';
 import type { Signalling } from './signalling.ts';
@@ -14,6 +15,8 @@ import type { AvatarEvents, Connection, ConnectOptions, JoinedSession, LoggedTur
  * It reconnects by itself until `close()`, or until the session is gone (`connection.status` is then `ended`).
  */
 export class AvatarClient extends Emitter<AvatarEvents> {
+  /** The host's own, off until it is started. */
+  readonly microphone = new Microphone();
   /** Everything there is to show; replaced, never changed. */
   snapshot: Snapshot = {
     connection: { status: 'connecting', transport: undefined, reason: undefined },
@@ -21,6 +24,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     state: undefined,
     caption: undefined,
     sound: { blocked: false, muted: false, volume: 1 },
+    microphone: this.microphone.state,
     error: undefined,
   };
   readonly #server: URL;
@@ -43,6 +47,11 @@ export class AvatarClient extends Emitter<AvatarEvents> {
   /** @see connect */
   static open(options: ConnectOptions): AvatarClient {
     const client = new AvatarClient(options);
+    client.#owned.defer(() => client.microphone.close());
+    client.microphone.on('change', (microphone) => {
+      client.#update({ microphone });
+      client.emit('microphone', microphone);
+    });
     void client.#start();
     return client;
   }
@@ -138,8 +147,15 @@ export class AvatarClient extends Emitter<AvatarEvents> {
   }
 
   #watch(presence: Presence): void {
-    presence.on('joined', (answer) => this.#joined(answer));
-    presence.on('recovered', () => this.#update({ error: undefined }));
+    presence.on('joined', (answer, isNew) => {
+      this.#joined(answer);
+      this.microphone.joined({ signalling: presence.signalling, rtpCapabilities: answer.rtpCapabilities }, isNew);
+    });
+    presence.on('recovered', () => {
+      this.#update({ error: undefined });
+      this.microphone.recovered();
+    });
+    presence.on('microphoneclosed', (closed) => this.microphone.closed(closed));
     presence.on('state', (state) => {
       this.#update({ state });
       this.emit('state', state);

@@ -4,4 +4,6 @@ import './no-eval.ts';
 export { connect } from './connect.ts';
 export type { AvatarClient } from './client.ts';
 export { ClientError, asClientError, type ClientErrorCode } from './errors.ts';
+export type { Microphone, MicrophoneState } from './microphone.ts';
+export type { MicrophoneDevice, MicrophoneProblem } from './capture.ts';
 export type { Connection, ConnectOptions, JoinedSession, LoggedTurn, Snapshot } from './types.ts';

@@ -1,4 +1,4 @@
-import type { AnswerOf, StateEvent } from '#protocol/signalling.ts';
+import type { AnswerOf, MicrophoneClosed, StateEvent } from '#protocol/signalling.ts';
 import { Emitter } from './emitter.ts';
 import { asClientError, ClientError, serverError } from './errors.ts';
 import { playlistUrl, stageStatus, type Credentials } from './http.ts';
@@ -16,9 +16,12 @@ const STATS_EVERY = 5_000;
 const JOIN_AGAIN = 3_000;
 
 export type PresenceEvents = Pick<AvatarEvents, 'state' | 'caption' | 'turn' | 'segment' | 'stats' | 'error'> & {
-  joined: [AnswerOf<'join'>];
+  /** New: over another connection than before. */
+  joined: [answer: AnswerOf<'join'>, isNew: boolean];
   /** The connection is back, and nothing was lost with it. */
   recovered: [];
+  /** The server closed this client's microphone. */
+  microphoneclosed: [MicrophoneClosed];
   /** What `connection` says may have changed. */
   change: [];
   /** It is over, for good. */
@@ -34,6 +37,8 @@ export class Presence extends Emitter<PresenceEvents> {
   readonly #subtitles: Subtitles;
   readonly #painted = new Painted();
   #wasLive = false;
+  /** No answer to `join` has come over this connection yet. */
+  #isNew = true;
 
   private constructor(server: URL, session: Credentials, choice: TransportChoice) {
     super();
@@ -75,6 +80,7 @@ export class Presence extends Emitter<PresenceEvents> {
 
   #watchSignalling(): void {
     this.signalling.on('connected', (isRecovered) => {
+      this.#isNew ||= !isRecovered;
       if (!isRecovered || !this.media.recovered()) return this.#join();
       this.emit('recovered');
       this.emit('change');
@@ -128,7 +134,8 @@ export class Presence extends Emitter<PresenceEvents> {
   #joined(answer: AnswerOf<'join'>): void {
     if (this.#owned.state === 'closed') return;
     this.#subtitles.begin(answer.stage);
-    this.emit('joined', answer);
+    this.emit('joined', answer, this.#isNew);
+    this.#isNew = false;
     this.#tell(answer.state);
     this.emit('change');
   }
@@ -145,6 +152,8 @@ export class Presence extends Emitter<PresenceEvents> {
         return this.emit('turn', value);
       case 'segment_published':
         return this.emit('segment', value);
+      case 'microphone_closed':
+        return this.emit('microphoneclosed', value);
       case 'rejoin':
         return this.media.moved(value.withinMs);
       case 'error':

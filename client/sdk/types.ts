@@ -1,6 +1,7 @@
 import type { CreateSession, Role, Turn } from '#protocol/http.ts';
 import type { AnswerOf, Caption, SegmentPublished, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClientError } from './errors.ts';
+import type { MicrophoneState } from './microphone.ts';
 import type { TransportChoice } from './plan.ts';
 import type { SoundState } from './sound.ts';
 import type { Stats } from './stats.ts';
@@ -43,6 +44,8 @@ export interface Snapshot {
   /** The clause being heard now. */
   readonly caption: Caption | undefined;
   readonly sound: SoundState;
+  /** The host's own. */
+  readonly microphone: MicrophoneState;
   /** The last thing that went wrong and still matters. */
   readonly error: ClientError | undefined;
 }
@@ -57,6 +60,7 @@ export type AvatarEvents = {
   caption: [Caption | undefined];
   turn: [TurnEvent];
   sound: [SoundState];
+  microphone: [MicrophoneState];
   segment: [SegmentPublished];
   /** Each 5 s while there is a picture. */
   stats: [Stats];

@@ -31,6 +31,8 @@ const USUAL = {
   flood: [1_000, 10],
   /** Per socket. */
   join: [60, 60],
+  /** Opened, per socket. */
+  microphone: [60, 60],
   /** Per socket or WHEP viewer. */
   ice_restart: [60, 60],
   /** Per socket. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions } from 'jose';
@@ -49,12 +49,16 @@ export class Tokens {
 
   issue(claims: Claims, ttl = this.#options.ttl): Promise<string> {
     const seconds = Math.floor(this.#options.clock.wall() / 1_000);
-    return new SignJWT({ role: claims.role })
-      .setProtectedHeader({ alg: 'HS256' })
-      .setSubject(claims.role === 'server' ? 'server' : claims.sessionId)
-      .setIssuedAt(seconds)
-      .setExpirationTime(seconds + Math.ceil(ttl / 1_000))
-      .sign(this.#key);
+    return (
+      new SignJWT({ role: claims.role })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject(claims.role === 'server' ? 'server' : claims.sessionId)
+        // Two tokens are of two people, even where they were issued in the same second.
+        .setJti(randomUUID())
+        .setIssuedAt(seconds)
+        .setExpirationTime(seconds + Math.ceil(ttl / 1_000))
+        .sign(this.#key)
+    );
   }
 
   /** A token that opens the frame link of one lease, and nothing else. */

@@ -107,3 +107,14 @@ export interface Packet {
 }
 
 export const i420Bytes = ({ width, height }: Size): number => (width * height * 3) / 2;
+
+/** Sample rate the microphone is heard at, Hz. */
+export const MICROPHONE_RATE = 16_000;
+
+/** Up to 60 ms of the host's microphone: mono s16 at 16 kHz, gapless; what was lost is concealed. */
+export interface MicrophoneChunk {
+  readonly samples: Int16Array;
+  /** Clock ms when its last sample was there. Never goes back. */
+  readonly at: number;
+  readonly concealed: boolean;
+}

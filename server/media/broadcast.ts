@@ -5,9 +5,13 @@ import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import { TRANSPORT_CLOSED } from './client-transport.ts';
+import type { Microphone } from './microphone.ts';
+import type { MicrophoneLine } from './microphone-line.ts';
+import { Microphones } from './microphones.ts';
 import { createStageProducers, randomSsrcs, type StageProducers } from './producers.ts';
 import type { StageRouter } from './stage-router.ts';
-import { TRANSPORT_CLOSED, type Viewer } from './viewer.ts';
+import type { Viewer } from './viewer.ts';
 import { Viewers, type ViewerCounts } from './viewers.ts';
 import { Whep, type WhepAnswer, type WhepPatched } from './whep.ts';
 
@@ -28,6 +32,8 @@ export type BroadcastEvents = {
   watched: [];
   /** A viewer that can hold pictures back (WebRTC, not WHEP) is on a network that loses packets; again every 20 s while it does. */
   lossy: [];
+  /** The host's microphone is on. */
+  microphone: [Microphone];
 };
 
 /** What lives on one worker and dies with it. */
@@ -36,6 +42,7 @@ interface Link {
   readonly producers: StageProducers;
   readonly viewers: Viewers;
   readonly whep: Whep;
+  readonly microphones: Microphones;
 }
 
 /** Wait after a try to build the link anew that failed, ms. */
@@ -107,6 +114,11 @@ export class Broadcast extends EventEmitter<BroadcastEvents> {
     return this.#onLink(({ viewers }) => viewers.open(kind));
   }
 
+  /** A way in for the microphone of `host`, with its transport ready for the client. @see Microphones.open. Also throws AvatarError `not_ready`. */
+  openMicrophone(host: string): Promise<MicrophoneLine> {
+    return this.#onLink(({ microphones }) => microphones.open(host));
+  }
+
   /** @see Whep.offer. Also throws AvatarError `not_ready`. */
   offer(sdp: string): Promise<WhepAnswer> {
     return this.#onLink(({ whep }) => whep.offer(sdp));
@@ -155,8 +167,10 @@ export class Broadcast extends EventEmitter<BroadcastEvents> {
       life.defer((reason) => viewers.close(reason));
       const whep = new Whep({ router, producers, viewers, log });
       life.defer((reason) => whep.close(reason));
+      const microphones = new Microphones({ router, log, metrics, clock });
+      life.defer((reason) => microphones.close(reason));
       if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
-      const link = { router, producers, viewers, whep };
+      const link = { router, producers, viewers, whep, microphones };
       this.#adopt(link, life);
       return link;
     } catch (error) {
@@ -166,7 +180,7 @@ export class Broadcast extends EventEmitter<BroadcastEvents> {
   }
 
   #adopt(link: Link, life: Lifetime): void {
-    const { router, viewers } = link;
+    const { router, viewers, microphones } = link;
     // The worker may have died since its last answer; then nothing more would be heard of it.
     if (router.closed) throw new AvatarError('not_ready', 'The media worker died.');
     this.#link = link;
@@ -176,6 +190,7 @@ export class Broadcast extends EventEmitter<BroadcastEvents> {
     viewers.on('viewerclose', (_, reason) => (lost += reason === TRANSPORT_CLOSED ? 1 : 0));
     viewers.on('viewerconnect', () => this.emit('watched'));
     viewers.on('viewerlossy', ({ kind }) => kind === 'webrtc' && this.emit('lossy'));
+    microphones.on('microphone', (microphone) => this.emit('microphone', microphone));
     router.router.observer.once('close', () => {
       if (this.#life.state !== 'open') return;
       const { webrtc, whep } = viewers.counts;

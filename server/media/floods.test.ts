@@ -197,7 +197,7 @@ test('capabilities that are bombs: refused as bad requests, or taken as far as t
 test('a worker takes so many transports, of all sessions together, and has room again when they are gone', async () => {
   const { viewers, sfu } = await setUp(10_000);
   const router = await sfu.createRouter();
-  const opened = await Promise.allSettled(Array.from({ length: MAX_TRANSPORTS + 20 }, () => router.createViewerTransport()));
+  const opened = await Promise.allSettled(Array.from({ length: MAX_TRANSPORTS + 20 }, () => router.createClientTransport()));
   expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(MAX_TRANSPORTS);
   await expect(viewers.open('webrtc')).rejects.toMatchObject({ code: 'too_many_viewers' });
   router.close();

@@ -15,10 +15,10 @@ test('each worker listens on its own port, UDP and TCP, and routers go to the le
   const second = await sfu.createRouter();
   const routers = [first, second];
   expect(new Set(routers.map((router) => router.workerPid))).toEqual(new Set(sfu.workers));
-  const candidates = await Promise.all(routers.map(async (router) => (await router.createViewerTransport()).iceCandidates));
+  const candidates = await Promise.all(routers.map(async (router) => (await router.createClientTransport()).iceCandidates));
   for (const of of candidates) expect(of.map(({ protocol }) => protocol).sort()).toEqual(['tcp', 'udp']);
   expect(new Set(candidates.flat().map(({ port }) => port))).toEqual(new Set([rtcPort, rtcPort + 1]));
-  await second.createViewerTransport();
+  await second.createClientTransport();
   expect((await sfu.createRouter()).workerPid).toBe(first.workerPid);
   second.close();
   expect((await sfu.createRouter()).workerPid).toBe(second.workerPid);
@@ -79,7 +79,7 @@ test('a dead worker is replaced on the same port, and routers asked for meanwhil
     const router = await sfu.createRouter();
     expect(sfu.missing).toBe(0);
     expect(router.workerPid).not.toBe(victim);
-    const { iceCandidates } = await router.createViewerTransport();
+    const { iceCandidates } = await router.createClientTransport();
     expect(new Set(iceCandidates.map(({ port }) => port))).toEqual(new Set([rtcPort]));
   }
 });

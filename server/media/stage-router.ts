@@ -5,10 +5,10 @@ import { AvatarError } from '#base/errors.ts';
 const INITIAL_BITRATE = 2_000_000;
 /** ICE is "disconnected" after this much silence, s. What is left of the grace until a viewer is given up is counted by the viewer. */
 const ICE_CONSENT_TIMEOUT = 10;
-/** Most viewers of one worker, all sessions together: far above what it can serve well, and below what would end it. */
+/** Most clients' transports on one worker, all sessions together: far above what it can serve well, and below what would end it. */
 export const MAX_TRANSPORTS = 1_000;
 
-/** Viewer transports on each worker's listening ports, those being made included. */
+/** Clients' transports on each worker's listening ports, those being made included. */
 const transportsOn = new WeakMap<types.WebRtcServer, number>();
 
 /** One router on one worker, with that worker's listening ports. Routers of one session share the worker. */
@@ -44,8 +44,8 @@ export class StageRouter {
     return this.#worker.pid;
   }
 
-  /** A transport towards one viewer, on the worker's one UDP and one TCP port. @throws AvatarError `too_many_viewers`. */
-  async createViewerTransport(): Promise<types.WebRtcTransport> {
+  /** A transport towards one client, on the worker's one UDP and one TCP port. @throws AvatarError `too_many_viewers`. */
+  async createClientTransport(): Promise<types.WebRtcTransport> {
     const leave = takePlace(this.#webRtcServer);
     try {
       const transport = await this.router.createWebRtcTransport({

@@ -5,6 +5,7 @@ import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { TransportOptions } from '#protocol/signalling.ts';
+import { ClientTransport } from './client-transport.ts';
 import { LossWatch } from './loss-watch.ts';
 import type { StageRouter } from './stage-router.ts';
 
@@ -46,34 +47,22 @@ export type ViewerEvents = {
   close: [reason: string];
 };
 
-/** How long a viewer whose path was lost may be without one before it is given up, ms. */
-export const GRACE = 30_000;
-/** The same for one that never had a path: it takes a place and has shown nothing yet. */
-export const CONNECT_GRACE = 15_000;
-
-/** Why a viewer is closed whose router, listening port or worker went. */
-export const TRANSPORT_CLOSED = 'transport closed';
-
 /** One receiver of the stage: a WebRTC transport and what it consumes. */
 export class Viewer extends EventEmitter<ViewerEvents> {
   readonly id = randomUUID();
   readonly kind: ViewerKind;
-  state: 'new' | 'connecting' | 'connected' | 'closed' = 'new';
   readonly #source: ViewerSource;
-  readonly #transport: types.WebRtcTransport;
-  readonly #clock: Clock;
+  readonly #transport: ClientTransport;
   readonly #life = new Lifetime();
   readonly #consumers = new Map<string, types.Consumer>();
   readonly #losses: LossWatch;
   #consuming = false;
-  #cancelGrace: (() => void) | undefined;
 
-  private constructor(kind: ViewerKind, source: ViewerSource, transport: types.WebRtcTransport, clock: Clock) {
+  private constructor(kind: ViewerKind, source: ViewerSource, transport: ClientTransport, clock: Clock) {
     super();
     this.kind = kind;
     this.#source = source;
     this.#transport = transport;
-    this.#clock = clock;
     this.#losses = new LossWatch({
       clock,
       listen: (on) => {
@@ -85,50 +74,41 @@ export class Viewer extends EventEmitter<ViewerEvents> {
   }
 
   static async open(kind: ViewerKind, source: ViewerSource, clock: Clock): Promise<Viewer> {
-    const viewer = new Viewer(kind, source, await source.router.createViewerTransport(), clock);
-    viewer.#watch();
+    const transport = await ClientTransport.open(source.router, clock);
+    const viewer = new Viewer(kind, source, transport, clock);
+    viewer.#life.defer((reason) => transport.close(reason));
+    transport.on('connected', () => viewer.emit('connected'));
+    transport.once('close', (reason) => {
+      viewer.emit('close', reason);
+      void viewer.close(reason).catch(() => undefined);
+    });
     return viewer;
+  }
+
+  get state(): ClientTransport['state'] {
+    return this.#transport.state;
   }
 
   /** What the client makes its end of the transport from. */
   get transportOptions(): TransportOptions {
-    const { id, iceParameters, iceCandidates, dtlsParameters } = this.#transport;
-    return { id, iceParameters, iceCandidates, dtlsParameters, iceServers: [] };
+    return this.#transport.options;
   }
 
   get iceParameters(): types.IceParameters {
-    return this.#transport.iceParameters;
+    return this.#transport.webRtc.iceParameters;
   }
 
   get iceCandidates(): types.IceCandidate[] {
-    return this.#transport.iceCandidates;
+    return this.#transport.webRtc.iceCandidates;
   }
 
   get dtlsParameters(): types.DtlsParameters {
-    return this.#transport.dtlsParameters;
+    return this.#transport.webRtc.dtlsParameters;
   }
 
-  /** @throws AvatarError `not_found` (not this viewer's transport), `bad_request` (fingerprints), `conflict` (already connected). */
-  async connect(transportId: string, dtlsParameters: types.DtlsParameters): Promise<void> {
-    this.#own(transportId);
-    // The worker ends with its process on an empty list.
-    if (dtlsParameters.fingerprints.length === 0) {
-      throw new AvatarError('bad_request', 'dtlsParameters.fingerprints must hold at least one fingerprint.');
-    }
-    if (this.state !== 'new') throw new AvatarError('conflict', 'This transport is connected already.');
-    this.state = 'connecting';
-    try {
-      await this.#transport.connect({ dtlsParameters });
-    } catch (cause) {
-      if (!this.#transport.closed) this.state = 'new';
-      throw new AvatarError(
-        'bad_request',
-        'dtlsParameters were refused: role "auto" or "client" and valid fingerprints are needed.',
-        {
-          cause,
-        },
-      );
-    }
+  /** @see ClientTransport.connect */
+  connect(transportId: string, dtlsParameters: types.DtlsParameters): Promise<void> {
+    return this.#transport.connect(transportId, dtlsParameters);
   }
 
   /**
@@ -136,7 +116,7 @@ export class Viewer extends EventEmitter<ViewerEvents> {
    * @throws AvatarError `not_found`, `bad_request` (malformed, or nothing in common), `conflict` (already consuming).
    */
   async consume(transportId: string, rtpCapabilities: types.RtpCapabilities): Promise<ConsumerOptions[]> {
-    this.#own(transportId);
+    this.#transport.own(transportId);
     const { router, producerIds } = this.#source;
     checkCapabilities(rtpCapabilities);
     const wanted = producerIds.filter((producerId) => router.router.canConsume({ producerId, rtpCapabilities }));
@@ -150,7 +130,7 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     this.#consuming = true;
     for (const producerId of wanted) {
       // The voice too is sent again when it is asked for; mediasoup does so for video only unless told.
-      const consumer = await this.#transport.consume({ producerId, rtpCapabilities, paused: true, enableRtx: true });
+      const consumer = await this.#transport.webRtc.consume({ producerId, rtpCapabilities, paused: true, enableRtx: true });
       this.#consumers.set(consumer.id, consumer);
       consumer.on('trace', () => this.#losses.requested());
       traceLosses(consumer, true);
@@ -173,63 +153,21 @@ export class Viewer extends EventEmitter<ViewerEvents> {
     for (const consumer of consumers) await consumer.resume();
   }
 
-  /** New ICE credentials, for a client whose network changed. @throws AvatarError `not_found`. */
-  async restartIce(transportId: string): Promise<types.IceParameters> {
-    this.#own(transportId);
-    return this.#transport.restartIce();
+  /** @see ClientTransport.restartIce */
+  restartIce(transportId: string): Promise<types.IceParameters> {
+    return this.#transport.restartIce(transportId);
   }
 
   async stats(): Promise<ViewerStats> {
-    const [transport] = await this.#transport.getStats();
+    const [transport] = await this.#transport.webRtc.getStats();
     const streams = await Promise.all([...this.#consumers.values()].map((consumer) => outbound(consumer)));
-    const { iceState, dtlsState } = this.#transport;
+    const { iceState, dtlsState } = this.#transport.webRtc;
     return { iceState, dtlsState, bytesSent: transport?.bytesSent ?? 0, streams };
   }
 
   /** Idempotent. */
   close(reason: string): Promise<void> {
     return this.#life.close(reason);
-  }
-
-  #own(transportId: string): void {
-    if (this.state === 'closed' || transportId !== this.#transport.id) {
-      throw new AvatarError('not_found', `This viewer has no transport ${transportId}.`);
-    }
-  }
-
-  #watch(): void {
-    const transport = this.#transport;
-    this.#life.defer((reason) => {
-      this.state = 'closed';
-      this.#cancelGrace?.();
-      transport.close();
-      this.emit('close', reason);
-    });
-    this.#startGrace('never connected', CONNECT_GRACE);
-    const closeFor = (reason: string): void => void this.close(reason).catch(() => undefined);
-    transport.observer.once('close', () => closeFor(TRANSPORT_CLOSED));
-    transport.on('icestatechange', (ice) => {
-      if (ice === 'disconnected') this.#startGrace('network lost');
-      else this.#progress();
-    });
-    transport.on('dtlsstatechange', (dtls) => {
-      if (dtls === 'failed' || dtls === 'closed') closeFor(`dtls ${dtls}`);
-      else this.#progress();
-    });
-  }
-
-  #progress(): void {
-    const { iceState, dtlsState } = this.#transport;
-    if (dtlsState !== 'connected' || (iceState !== 'connected' && iceState !== 'completed')) return;
-    this.#cancelGrace?.();
-    if (this.state === 'connected') return;
-    this.state = 'connected';
-    this.emit('connected');
-  }
-
-  #startGrace(reason: string, ms = GRACE): void {
-    this.#cancelGrace?.();
-    this.#cancelGrace = this.#clock.at(this.#clock.now() + ms, () => void this.close(reason).catch(() => undefined));
   }
 }
 

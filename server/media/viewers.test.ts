@@ -8,7 +8,8 @@ import { silentLog } from '#base/log.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 import { sendTone, startSfu } from '#test/support/sfu.ts';
 import { installWrtc, listen } from '#test/support/wrtc.ts';
-import { CONNECT_GRACE, GRACE, type Viewer } from './viewer.ts';
+import { CONNECT_GRACE, GRACE } from './client-transport.ts';
+import type { Viewer } from './viewer.ts';
 import { Viewers } from './viewers.ts';
 
 beforeAll(installWrtc);

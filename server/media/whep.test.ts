@@ -8,7 +8,7 @@ import { createMetrics } from '#server/telemetry/metrics.ts';
 import { sendTone, startSfu } from '#test/support/sfu.ts';
 import { withH264, WhepPeer } from '#test/support/whep-peer.ts';
 import { listen } from '#test/support/wrtc.ts';
-import { GRACE } from './viewer.ts';
+import { GRACE } from './client-transport.ts';
 import { Viewers } from './viewers.ts';
 import { Whep } from './whep.ts';
 

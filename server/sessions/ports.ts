@@ -3,6 +3,7 @@ import type { AvatarError } from '#base/errors.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { Broadcast, BroadcastEvents } from '#server/media/broadcast.ts';
 import type { HlsRendition, RenditionEvents } from '#server/media/hls/rendition.ts';
+import type { MicrophoneLine, MicrophoneLineEvents } from '#server/media/microphone-line.ts';
 import type { Stage } from '#server/media/stage.ts';
 import type { Sync } from '#server/media/sync.ts';
 import type { Speech, StageEvents } from '#server/media/types.ts';
@@ -17,8 +18,14 @@ export type StagePort = EventEmitter<StageEvents> &
 
 export type ViewerPort = Pick<Viewer, 'transportOptions' | 'connect' | 'consume' | 'resume' | 'restartIce' | 'close'>;
 
+export type MicrophonePort = EventEmitter<MicrophoneLineEvents> &
+  Pick<MicrophoneLine, 'transportOptions' | 'connect' | 'produce' | 'restartIce' | 'close'>;
+
 export type ViewersPort = EventEmitter<BroadcastEvents> &
-  Pick<Broadcast, 'rtpCapabilities' | 'counts'> & { open(kind: 'webrtc'): Promise<ViewerPort> };
+  Pick<Broadcast, 'rtpCapabilities' | 'counts'> & {
+    open(kind: 'webrtc'): Promise<ViewerPort>;
+    openMicrophone(host: string): Promise<MicrophonePort>;
+  };
 
 export type WhepPort = Pick<Broadcast, 'offer' | 'patch' | 'delete'>;
 

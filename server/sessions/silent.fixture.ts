@@ -10,7 +10,18 @@ import type { RenditionEvents } from '#server/media/hls/rendition.ts';
 import { START_LEAD, Sync } from '#server/media/sync.ts';
 import type { Speech, SpeechReport, StageEvents } from '#server/media/types.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
-import type { HlsPort, SessionParts, StagePort, Talk, Utterance, ViewerPort, ViewersPort, WhepPort } from './ports.ts';
+import type { MicrophoneLineEvents } from '#server/media/microphone-line.ts';
+import type {
+  HlsPort,
+  MicrophonePort,
+  SessionParts,
+  StagePort,
+  Talk,
+  Utterance,
+  ViewerPort,
+  ViewersPort,
+  WhepPort,
+} from './ports.ts';
 
 /** A stage without media: it takes frames as the real one does, one every `msPerFrame`, and reports what it was given. */
 export class SilentStage extends EventEmitter<StageEvents> implements StagePort {
@@ -162,8 +173,44 @@ class DeafViewer implements ViewerPort {
   }
 }
 
+/** A microphone that says nothing. */
+export class MuteMicrophone extends EventEmitter<MicrophoneLineEvents> implements MicrophonePort {
+  readonly transportOptions = { id: 'microphone-1', iceParameters: {}, iceCandidates: [], dtlsParameters: {}, iceServers: [] };
+  readonly host: string;
+  closed: string | undefined;
+
+  constructor(host: string) {
+    super();
+    this.host = host;
+  }
+
+  async connect(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async produce(transportId: string): Promise<{ producerId: string }> {
+    if (transportId !== this.transportOptions.id)
+      throw new AvatarError('not_found', `This client has no transport ${transportId}.`);
+    return { producerId: 'producer-1' };
+  }
+
+  async restartIce() {
+    return { usernameFragment: 'm', password: 'p' };
+  }
+
+  async close(reason: string): Promise<void> {
+    if (this.closed !== undefined) return;
+    this.closed = reason;
+    this.emit('close', reason);
+  }
+}
+
 /** Lets everybody in, and counts them. */
-class DeafViewers extends EventEmitter<BroadcastEvents> implements Pick<ViewersPort, 'rtpCapabilities' | 'counts' | 'open'> {
+class DeafViewers
+  extends EventEmitter<BroadcastEvents>
+  implements Pick<ViewersPort, 'rtpCapabilities' | 'counts' | 'open' | 'openMicrophone'>
+{
+  readonly microphones: MuteMicrophone[] = [];
   readonly rtpCapabilities = { codecs: [] };
   readonly counts = { webrtc: 0, whep: 0 };
 
@@ -174,6 +221,12 @@ class DeafViewers extends EventEmitter<BroadcastEvents> implements Pick<ViewersP
       if (inside) this.counts.webrtc -= 1;
       inside = false;
     });
+  }
+
+  async openMicrophone(host: string): Promise<MicrophonePort> {
+    const microphone = new MuteMicrophone(host);
+    this.microphones.push(microphone);
+    return microphone;
   }
 }
 
@@ -218,6 +271,8 @@ export interface SilentParts extends SessionParts {
   /** Reasons it was closed with. */
   readonly closed: string[];
   readonly counts: { webrtc: number; whep: number };
+  /** Those that were opened so far. */
+  readonly microphones: readonly MuteMicrophone[];
 }
 
 export function silentParts(clock: Clock = systemClock, msPerFrame = 1): SilentParts {
@@ -232,6 +287,7 @@ export function silentParts(clock: Clock = systemClock, msPerFrame = 1): SilentP
     hls: new StillHls(),
     closed,
     counts: viewers.counts,
+    microphones: viewers.microphones,
     async close(reason) {
       closed.push(reason);
     },

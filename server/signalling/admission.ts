@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'socket.io';
 import { AvatarError } from '#base/errors.ts';
@@ -27,6 +28,8 @@ export interface AdmissionOptions {
 export interface Entry {
   readonly session: Session;
   readonly role: Role;
+  /** Who it is: the same for all that come with the same token. */
+  readonly who: string;
 }
 
 /** As engine.io hands it over: a request without `sid` is a handshake. */
@@ -80,7 +83,7 @@ export class Admission {
   async admit(socket: Socket): Promise<Entry> {
     const { limits, sessions, config } = this.#options;
     await limits.use('connection', this.#keyOf(socket.request));
-    const { role, sessionId } = await this.#claimsOf(socket);
+    const { role, sessionId, who } = await this.#claimsOf(socket);
     const session = await sessions.get(sessionId);
     const leave = this.#sessions.enter(sessionId);
     if (!leave) {
@@ -93,7 +96,7 @@ export class Admission {
     // It may be gone before it is connected, and is then never disconnected.
     socket.conn.once('close', leave);
     if (socket.conn.readyState !== 'open') leave();
-    return { session, role };
+    return { session, role, who };
   }
 
   async #count(request: EngineRequest, response: ServerResponse): Promise<void> {
@@ -112,7 +115,7 @@ export class Admission {
     });
   }
 
-  async #claimsOf(socket: Socket): Promise<{ role: Role; sessionId: string }> {
+  async #claimsOf(socket: Socket): Promise<{ role: Role; sessionId: string; who: string }> {
     const { tokens, limits } = this.#options;
     const { token } = socket.handshake.auth as { token?: unknown };
     if (typeof token !== 'string') throw new AvatarError('unauthorized', 'A token is needed: connect with auth: {token}.');
@@ -121,7 +124,7 @@ export class Admission {
       throw refusal;
     });
     if (claims.role === 'server') throw new AvatarError('forbidden', 'A socket needs a token of a session, role host or viewer.');
-    return claims;
+    return { ...claims, who: createHash('sha256').update(token).digest('base64url') };
   }
 }
 

@@ -116,10 +116,10 @@ test('a viewer may watch, not talk', async () => {
   expect(await ask('control', { action: 'end' })).toMatchObject({ error: { code: 'forbidden' } });
 });
 
-test('interrupt, mute without a microphone, and end, which says so and disconnects', async () => {
+test('interrupt, mute with no microphone on, and end, which says so and disconnects', async () => {
   const { socket, heard, ask } = await connect();
   expect(await ask('control', { action: 'interrupt' })).toEqual({ ok: {} });
-  expect(await ask('control', { action: 'mute' })).toMatchObject({ error: { code: 'conflict' } });
+  expect(await ask('control', { action: 'mute' })).toEqual({ ok: {} });
   const disconnected = new Promise((resolve) => socket.once('disconnect', resolve));
   expect(await ask('control', { action: 'end' })).toEqual({ ok: {} });
   expect(await disconnected).toBe('io server disconnect');
@@ -152,7 +152,7 @@ test('a page of another origin is refused, an allowed one and our own are not', 
 
 test('what is not a request: unknown events, other shapes, binary, no acknowledgement', async () => {
   const { socket, heard, ask } = await connect();
-  expect(await ask('produce', {})).toMatchObject({
+  expect(await ask('sing', {})).toMatchObject({
     error: { code: 'bad_request', message: expect.stringContaining('known are join') as string },
   });
   expect(await ask('constructor', {})).toMatchObject({ error: { code: 'bad_request' } });

@@ -82,7 +82,7 @@ function refusal(thrown: unknown, log: Log): Error {
 }
 
 /** A client takes a seat, or takes up the one it had. */
-function welcome(socket: Socket, { session, role }: Entry, { seats, adapter }: Hall, options: SignallingOptions): void {
+function welcome(socket: Socket, { session, role, who }: Entry, { seats, adapter }: Hall, options: SignallingOptions): void {
   const seat = seats.get(socket.id);
   if (seat?.peer.session === session && seat.peer.role === role) {
     seat.takeUp(socket);
@@ -92,7 +92,7 @@ function welcome(socket: Socket, { session, role }: Entry, { seats, adapter }: H
   if (socket.recovered) return void socket.disconnect(true);
   const log = options.log.child({ sessionId: session.id, socketId: socket.id, role });
   const { limits, clock } = options;
-  const peer = new Peer({ id: socket.id, session, role, limits, clock, log });
+  const peer = new Peer({ id: socket.id, session, role, who, limits, clock, log });
   makeRoom(seats, session, options.config.maxViewers);
   const left = (): void => {
     seats.delete(socket.id);

@@ -1,5 +1,4 @@
 import type { types } from 'mediasoup';
-import { AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { AnswerOf, RequestName, RequestOf } from '#protocol/signalling.ts';
 import type { Session } from '#server/sessions/session.ts';
@@ -14,6 +13,8 @@ export const ANSWERS: { readonly [Name in RequestName]: Answer<Name> } = {
   consume,
   resume,
   restart_ice: restartIce,
+  open_microphone: openMicrophone,
+  produce,
   prompt,
   control,
   client_log: clientLog,
@@ -21,7 +22,7 @@ export const ANSWERS: { readonly [Name in RequestName]: Answer<Name> } = {
 };
 
 /** Events only a host may send. */
-export const HOST_ONLY: readonly RequestName[] = ['prompt', 'control'];
+export const HOST_ONLY: readonly RequestName[] = ['open_microphone', 'produce', 'prompt', 'control'];
 
 async function join(peer: Peer, { receive }: RequestOf<'join'>): Promise<AnswerOf<'join'>> {
   const { session, role } = peer;
@@ -41,7 +42,7 @@ async function join(peer: Peer, { receive }: RequestOf<'join'>): Promise<AnswerO
 }
 
 async function connectTransport(peer: Peer, { transportId, dtlsParameters }: RequestOf<'connect_transport'>) {
-  await peer.viewer.connect(transportId, dtlsParameters as types.DtlsParameters);
+  await peer.transport(transportId).connect(transportId, dtlsParameters as types.DtlsParameters);
   return {};
 }
 
@@ -58,7 +59,16 @@ async function resume(peer: Peer, { consumerIds }: RequestOf<'resume'>) {
 
 async function restartIce(peer: Peer, { transportId }: RequestOf<'restart_ice'>): Promise<AnswerOf<'restart_ice'>> {
   await peer.limits.use('ice_restart', peer.id);
-  return { iceParameters: { ...(await peer.viewer.restartIce(transportId)) } };
+  return { iceParameters: { ...(await peer.transport(transportId).restartIce(transportId)) } };
+}
+
+async function openMicrophone(peer: Peer): Promise<AnswerOf<'open_microphone'>> {
+  await peer.limits.use('microphone', peer.id);
+  return { transport: (await peer.openMicrophone()).transportOptions };
+}
+
+function produce(peer: Peer, { transportId, rtpParameters }: RequestOf<'produce'>): Promise<AnswerOf<'produce'>> {
+  return peer.microphone.produce(transportId, rtpParameters as types.RtpParameters);
 }
 
 async function prompt(peer: Peer, request: RequestOf<'prompt'>) {
@@ -66,9 +76,10 @@ async function prompt(peer: Peer, request: RequestOf<'prompt'>) {
   return peer.session.prompt(request);
 }
 
-async function control({ session, log }: Peer, { action }: RequestOf<'control'>) {
-  if (action === 'mute') throw new AvatarError('conflict', 'There is no microphone to mute: this session takes none.');
-  if (action === 'interrupt') session.interrupt();
+async function control(peer: Peer, { action }: RequestOf<'control'>) {
+  const { session, log } = peer;
+  if (action === 'mute') await peer.closeMicrophone('muted');
+  else if (action === 'interrupt') session.interrupt();
   else setImmediate(end, session, log);
   return {};
 }

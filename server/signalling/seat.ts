@@ -39,6 +39,7 @@ export class Seat {
       seat.leave('session over');
     };
     session.on('event', send);
+    peer.on('microphoneclose', (payload) => send({ name: 'microphone_closed', payload }));
     session.once('close', end);
     session.once('suspend', end);
     seat.#life.defer((reason) => peer.close(reason));

@@ -151,6 +151,13 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    microphones: new Gauge({ name: 'microphones', help: 'microphones that are on', registers }),
+    microphoneMs: new Counter({
+      name: 'microphone_ms_total',
+      help: 'ms of microphones: heard, silence (nothing was sent because nothing was said), concealed (lost)',
+      labelNames: ['kind'],
+      registers,
+    }),
     rateLimited: new Counter({
       name: 'rate_limited_total',
       help: 'requests and events refused by a rate limit',
