@@ -66,6 +66,12 @@ export class AirState {
     }
   }
 
+  /** It is held back; who hears it again is told that it speaks. */
+  ducked(utteranceId: string): void {
+    this.#state = 'ducked';
+    this.#say({ state: 'ducked', utteranceId });
+  }
+
   over(utteranceId: string): void {
     this.#state = 'idle';
     this.#missing = 0;

@@ -1,12 +1,21 @@
 import { Queue } from '#base/queue.ts';
 import { TICKS_PER_FRAME, type AvFrame, type Clause } from '#base/media.ts';
 import { waitBeforeClause, waitBeforeUtterance, type Preference } from './start-rule.ts';
-import type { Speech, SpeechReport } from './types.ts';
+import type { ClauseOnAir, Speech, SpeechReport } from './types.ts';
 
 /** Frames taken from the walk ahead of their instant, so that a blocked event loop of half a second doesn't break the voice. */
 const READY_FRAMES = 15;
 /** A voice that ran dry inside a clause goes on with so much of it, so that it doesn't stutter. */
 const REFILL = 25 * TICKS_PER_FRAME;
+/** Frames that were given out last and may be wanted again: what is decided ahead of its picture, and some before. */
+const GIVEN_FRAMES = 20;
+
+/** A clause that is being given out: where it begins in the utterance, and where it ends once that was given out, ticks. */
+interface Given {
+  readonly clause: Clause;
+  readonly from: number;
+  to: number | undefined;
+}
 
 /** What a speech has for the next instant: a frame, a wait (ms, when known) before its next clause, a stall inside one, or its end. */
 export type Next =
@@ -24,7 +33,10 @@ export class Airing {
   /** True once it may only finish its present clause. */
   draining = false;
   readonly #ready = new Queue<AvFrame>(READY_FRAMES);
-  readonly #spoken: { clause: Clause; complete: boolean }[] = [];
+  readonly #spoken: Given[] = [];
+  /** The last frames that followed each other on air, and of these the ones that come once more. */
+  readonly #given: AvFrame[] = [];
+  readonly #again: AvFrame[] = [];
   readonly #frames: AsyncIterator<AvFrame>;
   #resolve!: (report: SpeechReport) => void;
   #failure: { readonly error: unknown } | undefined;
@@ -33,6 +45,7 @@ export class Airing {
   /** When its first sound was there, ms. */
   #heardAt: number | undefined;
   #ranDry = false;
+  #paused = false;
   /** The pace its present clause was started by, s of work per s. */
   #rtfAtStart = 0;
 
@@ -56,10 +69,16 @@ export class Airing {
 
   /** Decides the next instant. Inside a clause frames follow each other; a clause starts when it can't stall, and not within `holdMs`. */
   next(now: number, holdMs = 0): Next {
+    const next = this.#next(now, holdMs);
+    if (next.kind !== 'frame') this.#paused = true;
+    return next;
+  }
+
+  #next(now: number, holdMs: number): Next {
     if (this.state === 'over') return { kind: 'end' };
     const inside = this.state === 'speaking';
     if (!inside && this.draining) return { kind: 'end' };
-    const head = this.#ready.peek();
+    const head = this.#head;
     if (!head) {
       if (this.#ready.ended) return { kind: 'end' };
       this.#ranDry = inside;
@@ -73,7 +92,7 @@ export class Airing {
       if (wait !== 0) return this.#waiting(wait, now);
       this.#rtfAtStart = this.speech.outlook.rtf;
     }
-    this.#ready.shift();
+    if (!this.#again.shift()) this.#ready.shift();
     this.#count(head);
     return { kind: 'frame', frame: head };
   }
@@ -89,20 +108,65 @@ export class Airing {
     return `pictures are drawn more slowly than measured: ${rtf} instead of ${before} s per second`;
   }
 
-  /** Stops here: what is still queued or being made is thrown away. */
-  finish(outcome: SpeechReport['outcome']): void {
+  /** Stops here: what is still queued or being made is thrown away. @param heard ticks of it that were heard */
+  finish(outcome: SpeechReport['outcome'], heard = this.#position): void {
     if (this.state === 'over') return;
     this.state = 'over';
     this.#ready.clear();
+    this.#again.length = 0;
     void this.#frames.return?.().catch(() => undefined);
-    const report = { spoken: this.#spoken, startedAt: this.startedAt };
+    const report = { spoken: this.#spokenUntil(heard), startedAt: this.startedAt };
     const failed = outcome === 'done' && this.#failure;
     this.#resolve(failed ? { ...report, outcome: 'failed', error: failed.error } : { ...report, outcome });
   }
 
   /** The sound of the present clause that would have come next; for a fade-out. */
   peekSound(): Int16Array | undefined {
-    return this.state === 'speaking' ? this.#ready.peek()?.sound : undefined;
+    return this.state === 'speaking' ? this.#head?.sound : undefined;
+  }
+
+  /** The sound before `ticks` of the utterance, as far back as it is still there and no pause lies between. */
+  soundBefore(ticks: number): Int16Array {
+    const frames = this.#given.filter(({ frame }) => frame * TICKS_PER_FRAME < ticks);
+    const sound = new Int16Array(frames.length * TICKS_PER_FRAME);
+    frames.forEach((frame, at) => sound.set(frame.sound, at * TICKS_PER_FRAME));
+    return sound.subarray(0, Math.max(0, ticks - (frames[0]?.frame ?? 0) * TICKS_PER_FRAME));
+  }
+
+  /** Goes back to the frame that holds `ticks`, which has just been given out: it comes next, and all that followed it. */
+  goBack(ticks: number): void {
+    const at = this.#given.findIndex(({ frame }) => (frame + 1) * TICKS_PER_FRAME > ticks);
+    if (at < 0) return;
+    const again = this.#given.splice(at);
+    // Not twice as far: pictures are kept no longer.
+    this.#given.length = 0;
+    this.#again.unshift(...again);
+    this.#position -= again.length * TICKS_PER_FRAME;
+    while ((this.#spoken.at(-1)?.from ?? -1) >= this.#position) this.#spoken.pop();
+    const current = this.#spoken.at(-1);
+    if (current && (current.to ?? 0) > this.#position) current.to = undefined;
+    this.state = again[0]?.startOfClause ? 'waiting' : 'speaking';
+  }
+
+  /** The clause that is being given out, whose next tick is due with stage frame `frame`. */
+  clauseOnAir(frame: number): ClauseOnAir | undefined {
+    const given = this.#spoken.at(-1);
+    if (!given) return undefined;
+    const { outlook, utteranceId } = this.speech;
+    const { clause, from } = given;
+    const end = outlook.clauseEndAfter(from) ?? outlook.known;
+    const startFrame = frame - (this.#position - from) / TICKS_PER_FRAME;
+    return { utteranceId, clause, startFrame, endFrame: startFrame + Math.ceil((end - from) / TICKS_PER_FRAME) };
+  }
+
+  get #head(): AvFrame | undefined {
+    return this.#again[0] ?? this.#ready.peek();
+  }
+
+  #spokenUntil(heard: number): SpeechReport['spoken'] {
+    return this.#spoken
+      .filter(({ from }) => from < heard)
+      .map(({ clause, from, to = Infinity }) => ({ clause, complete: to <= heard, heard: Math.min(heard, to) - from }));
   }
 
   #wait(now: number): number | undefined {
@@ -129,10 +193,14 @@ export class Airing {
   }
 
   #count(frame: AvFrame): void {
+    if (frame.startOfClause) this.#spoken.push({ clause: frame.clause, from: this.#position, to: undefined });
     this.#position += TICKS_PER_FRAME;
-    if (frame.startOfClause) this.#spoken.push({ clause: frame.clause, complete: false });
     const current = this.#spoken.at(-1);
-    if (frame.endOfClause && current) current.complete = true;
+    if (frame.endOfClause && current) current.to = this.#position;
+    if (this.#paused) this.#given.length = 0;
+    this.#paused = false;
+    this.#given.push(frame);
+    if (this.#given.length > GIVEN_FRAMES) this.#given.shift();
     this.state = frame.endOfClause ? 'waiting' : 'speaking';
   }
 

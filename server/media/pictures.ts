@@ -4,12 +4,15 @@ import type { Metrics } from '#server/telemetry/metrics.ts';
 import { stampFrameNumber } from './barcode.ts';
 import { VideoEncoder } from './encoder.ts';
 import { IdleFace, type IdleSource } from './idle-face.ts';
+import type { Turning } from './playout.ts';
 import { FADE, Seam } from './seam.ts';
 
 /** A keyframe on request at most every 200 ms. */
 const KEYFRAME_GAP = 5;
 /** The idle face takes over with so many missing pictures in a row, 80 ms after the first, while the voice goes on: a frozen face is worse than a resting mouth. */
 const PATIENCE = 3;
+/** Spoken pictures that are kept after they were shown: a voice that was ducked goes on up to 300 ms before, with its pictures. */
+const KEPT = 9;
 /** Pictures being composed or encoded at once; more means that the machine can't keep up. */
 const MAX_PENDING = 3;
 
@@ -42,6 +45,9 @@ export class Pictures {
   /** Missing pictures in a row. */
   #missing = 0;
   #lastSpoken: VideoFrame | undefined;
+  /** Spoken pictures before it that may be shown again, oldest first. */
+  readonly #shown: VideoFrame[] = [];
+  #ducked = false;
   /** Stamped pictures, one after the other. */
   #stamped: Uint8Array | undefined;
 
@@ -61,16 +67,17 @@ export class Pictures {
   }
 
   /** Gets ready for a switch that happens at stage frame `frame`. */
-  turning(frame: number, to: 'speech' | 'idle', last: AvFrame | undefined): void {
+  turning(frame: number, to: Turning, last: AvFrame | undefined): void {
     if (to === 'speech') this.#missing = 0;
-    this.#seam.turn(frame, to, last?.picture ?? this.#lastSpoken);
+    this.#ducked = to === 'ducked';
+    this.#seam.turn(frame, to === 'speech' ? to : 'idle', last?.picture ?? this.#lastSpoken);
     void this.#open();
   }
 
   release(frame: number, spoken: AvFrame | undefined, overdue: boolean): void {
     if (spoken && !spoken.picture) this.#options.metrics.playoutLateFrames.inc();
     if (spoken && !this.#follow(frame, spoken.picture)) return;
-    if (!spoken) this.#lastSpoken = undefined;
+    if (!spoken) this.#rest();
     if (!spoken?.picture && this.#storedTakes(frame)) return this.#releaseStored(frame);
     if (overdue || this.#pending >= MAX_PENDING) {
       if (spoken?.picture) this.#options.metrics.playoutLateFrames.inc();
@@ -102,11 +109,27 @@ export class Pictures {
     return this.#missing >= PATIENCE;
   }
 
-  /** The picture before is let go once it is encoded: idle would now take over from this one. */
+  /** The picture before may be let go once it is encoded and won't be shown again: idle would now take over from this one. */
   #replace(picture: VideoFrame): void {
     const before = this.#lastSpoken;
     this.#lastSpoken = picture;
-    if (before?.free && before !== picture) void this.#work.then(() => before.free?.());
+    const again = this.#shown.indexOf(picture);
+    if (again >= 0) this.#shown.splice(again, 1);
+    if (before && before !== picture) this.#shown.push(before);
+    this.#letGo(KEPT);
+  }
+
+  #rest(): void {
+    if (this.#ducked) return;
+    this.#lastSpoken = undefined;
+    this.#letGo(0);
+  }
+
+  /** All but the last `kept` of what was shown before the present picture. */
+  #letGo(kept: number): void {
+    for (const past of this.#shown.splice(0, Math.max(0, this.#shown.length - kept))) {
+      if (past.free && past !== this.#lastSpoken) void this.#work.then(() => past.free?.());
+    }
   }
 
   /** Stored packets go on while nobody needs a keyframe in between, and take over from live ones at a whole second. */

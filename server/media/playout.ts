@@ -3,12 +3,26 @@ import { MS_PER_FRAME, TICKS_PER_FRAME, TICKS_PER_MS, TICKS_PER_OPUS_FRAME, type
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { Airing } from './airing.ts';
 import { AirState } from './air-state.ts';
+import { ticksBack } from './hush.ts';
 import type { Preference } from './start-rule.ts';
 import type { ClauseOnAir, Speech, SpeechReport, StageEvents } from './types.ts';
+import { Upcoming } from './upcoming.ts';
 
 const MS_PER_SOUND = 20;
 /** What the lead may change from one silent packet to the next: half a packet, so that what the packets hold never goes back in time. */
 const LEAD_STEP = TICKS_PER_OPUS_FRAME / 2;
+/** A ducked utterance waits so long for somebody to decide about it, ms; then it goes on by itself, since an avatar that is dumb for ever is worse than one that talks on. */
+export const DUCKED_AT_MOST = 3_000;
+
+export type Turning = 'speech' | 'idle' | 'ducked';
+
+/** The utterance on air, held back: where in it (ticks) it was silenced, and until when (ms). */
+interface Duck {
+  readonly position: number;
+  /** There was a voice to fade out. */
+  readonly faded: boolean;
+  until: number;
+}
 
 /** Where playout hands things over, each at its instant, in order. */
 export interface PlayoutSinks {
@@ -16,8 +30,8 @@ export interface PlayoutSinks {
   sound(ticks: number, samples: Int16Array | undefined, belongsAt: number): void;
   /** The picture of stage frame `frame`; undefined is idle. `overdue` = the next one is due as well. */
   picture(frame: number, spoken: AvFrame | undefined, overdue: boolean): void;
-  /** A lead before it happens: from stage frame `frame` on speech follows idle, or idle follows `last`. */
-  turning(frame: number, to: 'speech' | 'idle', last: AvFrame | undefined): void;
+  /** A lead before it happens: from stage frame `frame` on speech follows idle, or idle follows `last`; ducked, until what was shown is shown again. */
+  turning(frame: number, to: Turning, last: AvFrame | undefined): void;
   clause(clause: ClauseOnAir): void;
   clauseOver(clause: StageEvents['clauseOver'][0]): void;
   air(event: StageEvents['air'][0]): void;
@@ -55,10 +69,12 @@ export class Playout {
   /** Ticks by which packets hold a later part of the voice than their timestamps say. */
   #ahead = 0;
   #wantedAhead = 0;
-  readonly #decided = new Map<number, AvFrame>();
+  readonly #upcoming = new Upcoming();
   #last: AvFrame | undefined;
-  #fadeOut: Int16Array | undefined;
-  #cutAt: number | undefined;
+  #duck: Duck | undefined;
+  /** Since when somebody wants silence that isn't there yet; and how long it took when it came, ms. */
+  #hushAt: number | undefined;
+  #hushedMs: number | undefined;
   #stalled = false;
   #heldUntil = Number.NEGATIVE_INFINITY;
 
@@ -109,21 +125,27 @@ export class Playout {
     this.#wantedAhead = Math.round((Math.max(0, ms) - this.#options.leadMs) * TICKS_PER_MS);
   }
 
-  /** Off the air now: the next sound fades out within its 20 ms, the next picture is idle. */
-  cut(): void {
+  /** Off the air now: the next sound fades out within its 20 ms, the next picture is idle. `since` = when the host began to speak, clock ms. */
+  cut(since = this.#options.clock.now()): void {
     const airing = this.#airing;
     if (!airing) return;
-    const next = airing.peekSound();
-    const sound = this.#soundOf(this.#nextSound, (frame) =>
-      frame < this.#nextDecision ? this.#decided.get(frame)?.sound : next,
-    );
-    if (sound && this.#last) this.#fadeOut = fadedOut(sound);
-    this.#cutAt = this.#options.clock.now();
-    const last = this.#last ?? [...this.#decided.values()].at(-1);
-    this.#decided.clear();
-    this.#off(airing, 'interrupted');
-    if (last) this.#sinks.turning(this.#nextPicture, 'idle', last);
-    this.#last = undefined;
+    const { position } = this.#duck ?? this.#hush(airing, 'idle', since);
+    this.#duck = undefined;
+    this.#observe();
+    this.#off(airing, 'interrupted', position);
+  }
+
+  /** As silent as after a cut, but the utterance is held, to go on or to be cut. Nothing happens while none is on air, or when it is ducked already. */
+  duck(since = this.#options.clock.now()): void {
+    const airing = this.#airing;
+    if (!airing || this.#duck) return;
+    this.#duck = { ...this.#hush(airing, 'ducked', since), until: this.#options.clock.now() + DUCKED_AT_MOST };
+    if (airing.startedAt !== undefined) this.#air.ducked(airing.speech.utteranceId);
+  }
+
+  /** It goes on at the word it was faded out in. */
+  unduck(): void {
+    if (this.#duck) this.#duck.until = Number.NEGATIVE_INFINITY;
   }
 
   /** Lets the present clause end, then goes off air. */
@@ -140,7 +162,7 @@ export class Playout {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.#cancelTimer();
-    this.#airing?.finish('interrupted');
+    this.#airing?.finish('interrupted', this.#duck?.position);
     this.#airing = undefined;
   }
 
@@ -173,44 +195,49 @@ export class Playout {
   #releaseSound(sound: number): void {
     const belongsAt = this.#belongsAt(sound);
     while (this.#nextDecision * TICKS_PER_FRAME < belongsAt + TICKS_PER_OPUS_FRAME) this.#decide(this.#nextDecision++);
-    const samples = this.#fadeOut ?? this.#soundOf(sound, (frame) => this.#decided.get(frame)?.sound);
-    this.#fadeOut = undefined;
+    const samples = this.#upcoming.take(belongsAt);
     this.#sinks.sound(sound * TICKS_PER_OPUS_FRAME, samples, belongsAt);
-    for (const past of this.#decided.keys())
-      if (past < this.#nextPicture && (past + 1) * TICKS_PER_FRAME <= belongsAt) this.#decided.delete(past);
+    this.#upcoming.forget(this.#nextPicture, belongsAt);
     if (!samples) this.#ahead += Math.max(-LEAD_STEP, Math.min(LEAD_STEP, this.#wantedAhead - this.#ahead));
-    if (this.#cutAt === undefined) return;
-    this.#options.metrics.bargeInMs.observe(this.#options.clock.now() - this.#cutAt);
-    this.#cutAt = undefined;
+    if (this.#hushAt !== undefined) this.#hushedMs = this.#options.clock.now() - this.#hushAt;
+    this.#hushAt = undefined;
+    if (!this.#duck) this.#observe();
+  }
+
+  /** Silence has come, and it was an interruption. */
+  #observe(): void {
+    if (this.#hushAt !== undefined || this.#hushedMs === undefined) return;
+    this.#options.metrics.bargeInMs.observe(this.#hushedMs);
+    this.#hushedMs = undefined;
+  }
+
+  /** Silence from the next packet on, which fades out, and idle from the next picture on. */
+  #hush(airing: Airing, to: 'idle' | 'ducked', since: number): { readonly position: number; readonly faded: boolean } {
+    const belongsAt = this.#belongsAt(this.#nextSound);
+    const position = this.#upcoming.position(belongsAt) ?? airing.position;
+    const last = this.#last ?? this.#upcoming.last;
+    const undecided = { frame: this.#nextDecision, sound: this.#last && airing.peekSound() };
+    const faded = this.#upcoming.hush(belongsAt, undecided);
+    if (faded) this.#hushAt = since;
+    this.#last = undefined;
+    if (last) this.#sinks.turning(this.#nextPicture, to, last);
+    return { position, faded };
   }
 
   #belongsAt(sound: number): number {
     return sound * TICKS_PER_OPUS_FRAME + this.#ahead;
   }
 
-  /** What a packet holds of its one or two frames; undefined when that is silence. */
-  #soundOf(sound: number, of: (frame: number) => Int16Array | undefined): Int16Array | undefined {
-    const belongsAt = this.#belongsAt(sound);
-    const frame = Math.floor(belongsAt / TICKS_PER_FRAME);
-    const from = belongsAt - frame * TICKS_PER_FRAME;
-    const [one, other] = [of(frame), from + TICKS_PER_OPUS_FRAME > TICKS_PER_FRAME ? of(frame + 1) : undefined];
-    if (from + TICKS_PER_OPUS_FRAME <= TICKS_PER_FRAME) return one?.subarray(from, from + TICKS_PER_OPUS_FRAME);
-    if (!one && !other) return undefined;
-    const joined = new Int16Array(TICKS_PER_OPUS_FRAME);
-    if (one) joined.set(one.subarray(from));
-    if (other) joined.set(other.subarray(0, from + TICKS_PER_OPUS_FRAME - TICKS_PER_FRAME), TICKS_PER_FRAME - from);
-    return joined;
-  }
-
   #releasePicture(frame: number, overdue: boolean): void {
-    const spoken = this.#decided.get(frame);
+    const spoken = this.#upcoming.at(frame);
     if (spoken && this.#airing) this.#told(this.#airing, spoken.picture !== undefined, spoken.picture?.lesser);
     this.#sinks.picture(frame, spoken, overdue);
   }
 
   #decide(frame: number): void {
     const airing = this.#airing;
-    if (!airing) return this.#rest(frame);
+    if (!airing || this.#upcoming.fades) return this.#rest(frame);
+    if (this.#duck && !this.#goesOn(airing, frame, this.#duck)) return this.#rest(frame);
     const inside = airing.state === 'speaking';
     const now = this.#options.clock.now();
     const next = airing.next(now, Math.max(0, this.#heldUntil - now));
@@ -225,6 +252,23 @@ export class Playout {
     else if (next.kind === 'wait') this.#air.waiting(airing.speech.utteranceId, next.etaMs, now, next.why);
   }
 
+  /** Whether a ducked utterance goes on now; then at the word it was faded out in. */
+  #goesOn(airing: Airing, frame: number, { position, faded, until }: Duck): boolean {
+    if (!airing.draining && this.#options.clock.now() < until) return false;
+    this.#duck = undefined;
+    this.#hushedMs = undefined;
+    if (airing.draining) {
+      this.#off(airing, 'interrupted', position);
+      return false;
+    }
+    const from = position - (faded ? ticksBack(airing.soundBefore(position)) : 0);
+    if (faded) this.#upcoming.fadeIn(frame * TICKS_PER_FRAME + (from % TICKS_PER_FRAME));
+    airing.goBack(from);
+    const clause = airing.state === 'speaking' && airing.clauseOnAir(frame);
+    if (clause) this.#sinks.clause(clause);
+    return true;
+  }
+
   #told(airing: Airing, whole: boolean, lesser?: string): void {
     const why = (): string => lesser ?? airing.trouble(this.#options.clock.now());
     this.#air.shown(airing.speech.utteranceId, whole && lesser === undefined, why);
@@ -233,11 +277,12 @@ export class Playout {
   #speak(airing: Airing, frame: number, spoken: AvFrame): void {
     if (!this.#last) this.#sinks.turning(frame, 'speech', undefined);
     if (airing.startedAt === undefined) airing.startedAt = this.#pictureDue(frame);
-    this.#decided.set(frame, spoken);
+    this.#upcoming.decide(frame, spoken);
     this.#stalled = false;
     this.#last = spoken;
     this.#air.speaking(airing.speech.utteranceId);
-    if (spoken.startOfClause) this.#sinks.clause(this.#clauseOnAir(airing, frame, spoken));
+    const clause = spoken.startOfClause && airing.clauseOnAir(frame + 1);
+    if (clause) this.#sinks.clause(clause);
     if (spoken.endOfClause) this.#sinks.clauseOver({ utteranceId: airing.speech.utteranceId, clause: spoken.clause });
   }
 
@@ -248,26 +293,10 @@ export class Playout {
     this.#sinks.turning(frame, 'idle', last);
   }
 
-  #off(airing: Airing, outcome: SpeechReport['outcome']): void {
+  #off(airing: Airing, outcome: SpeechReport['outcome'], heard?: number): void {
     this.#airing = undefined;
     this.#stalled = false;
-    airing.finish(outcome);
+    airing.finish(outcome, heard);
     this.#air.over(airing.speech.utteranceId);
   }
-
-  #clauseOnAir(airing: Airing, startFrame: number, spoken: AvFrame): ClauseOnAir {
-    const { outlook, utteranceId } = airing.speech;
-    const from = airing.position - TICKS_PER_FRAME;
-    const end = outlook.clauseEndAfter(from) ?? outlook.known;
-    return { utteranceId, clause: spoken.clause, startFrame, endFrame: startFrame + Math.ceil((end - from) / TICKS_PER_FRAME) };
-  }
-}
-
-/** 20 ms of `sound` going to nothing along half a cosine, which has no click. */
-function fadedOut(sound: Int16Array): Int16Array {
-  const faded = new Int16Array(TICKS_PER_OPUS_FRAME);
-  for (let i = 0; i < faded.length; i += 1) {
-    faded[i] = Math.round((sound[i] ?? 0) * 0.5 * (1 + Math.cos((Math.PI * i) / faded.length)));
-  }
-  return faded;
 }

@@ -14,7 +14,7 @@ import type { StageProducers } from './producers.ts';
 import { CUSHION_MS, H264Packetizer, OpusPacketizer } from './rtp.ts';
 import type { Preference } from './start-rule.ts';
 import { START_LEAD, Sync } from './sync.ts';
-import type { PacketSink, Speech, SpeechReport, StageEvents } from './types.ts';
+import type { OwnVoice, PacketSink, Speech, SpeechReport, StageEvents } from './types.ts';
 
 /** How long after the last loss viewers may still hold pictures back, ms; their clients let go after 30 s. */
 const CUSHION_LASTS = 60_000;
@@ -41,6 +41,7 @@ export class Stage extends EventEmitter<StageEvents> {
   readonly #video: H264Packetizer;
   readonly #audio: OpusPacketizer;
   readonly #sinks = new Set<PacketSink>();
+  readonly #listeners = new Set<OwnVoice>();
   #opus: OpusEncoder | undefined;
   #talking = false;
   #cushionUntil = Number.NEGATIVE_INFINITY;
@@ -98,9 +99,25 @@ export class Stage extends EventEmitter<StageEvents> {
     return this.#playout.play(speech);
   }
 
-  /** Silent now. What was on air is thrown away. */
-  cut(): void {
-    this.#playout.cut();
+  /** Silent now. What was on air is thrown away. @param since when the host began to speak, clock ms; now when left out */
+  cut(since?: number): void {
+    this.#playout.cut(since);
+  }
+
+  /** Silent now, the face idle; the utterance is held for a few seconds, to go on at the same word or to be cut. Does nothing while none is on air. */
+  duck(since?: number): void {
+    this.#playout.duck(since);
+  }
+
+  /** It goes on at the same word. */
+  unduck(): void {
+    this.#playout.unduck();
+  }
+
+  /** Tells `sink` each 20 ms of voice as it was really sent, fades included, and when (clock ms). The samples are only lent. Returns the way out. */
+  hearOwn(sink: OwnVoice): () => void {
+    this.#listeners.add(sink);
+    return () => this.#listeners.delete(sink);
   }
 
   /** No clause begins for `ms`, or until `goOn`: who listened has been cut off, and will be back. */
@@ -174,6 +191,7 @@ export class Stage extends EventEmitter<StageEvents> {
     const talkspurt = samples !== undefined && !this.#talking;
     this.#talking = samples !== undefined;
     this.#options.producers.sendAudio(this.#audio.packetize(data, ticks, talkspurt));
+    if (samples) for (const listener of this.#listeners) listener(samples, this.#options.clock.now());
     if (talkspurt) this.emit('voice');
     this.#fanOut({ kind: 'audio', data, ticks: belongsAt, keyframe: true });
   }

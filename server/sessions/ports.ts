@@ -14,7 +14,9 @@ import type { KeptSession } from './history.ts';
 
 /** What sessions, signalling and HTTP need of each part of a stage, and no more. */
 export type StagePort = EventEmitter<StageEvents> &
-  Pick<Stage, 'play' | 'cut' | 'drain' | 'status'> & { readonly sync: Pick<Sync, 'report' | 'forget' | 'status'> };
+  Pick<Stage, 'play' | 'cut' | 'duck' | 'unduck' | 'drain' | 'status'> & {
+    readonly sync: Pick<Sync, 'report' | 'forget' | 'status'>;
+  };
 
 export type ViewerPort = Pick<Viewer, 'transportOptions' | 'connect' | 'consume' | 'resume' | 'restartIce' | 'close'>;
 

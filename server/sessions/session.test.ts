@@ -63,6 +63,44 @@ test('interrupt cuts the turn on air where it is, and ends those that wait', asy
   expect(of('turn').at(-1)).toMatchObject({ outcome: 'done', spoken: 'again' });
 });
 
+test('ducked it listens and holds the utterance, which goes on or is cut', async () => {
+  const { session, pass, of, states, lines } = await open();
+  await session.prompt({ text: 'a b c', mode: 'say' });
+  await pass(1.5 * WORD);
+  session.duck();
+  await pass(5 * WORD);
+  expect(session.state).toMatchObject({ state: 'listening', reason: 'The avatar has fallen silent to hear you.' });
+  expect(session.tick()).toBe(false);
+  session.unduck();
+  await pass(0.3 * WORD);
+  expect(session.state.state).toBe('speaking');
+  session.duck();
+  session.interrupt();
+  await pass(1);
+  expect(states()).toEqual(['thinking', 'speaking', 'listening', 'speaking', 'listening', 'idle']);
+  expect(of('turn')).toMatchObject([{ outcome: 'interrupted', spoken: 'a b' }]);
+  session.duck();
+  session.unduck();
+  expect(lines).toEqual([]);
+});
+
+test('while the host speaks it listens, whoever else is there; an answer being given is not told away', async () => {
+  const { session, pass, of, states } = await open();
+  session.listening(true);
+  session.listening(true);
+  session.tick();
+  session.listening(false);
+  expect(of('state')).toEqual([{ state: 'listening', reason: 'You are speaking.' }, { state: 'idle' }]);
+  await session.prompt({ text: 'a', mode: 'say' });
+  await pass(0.5 * WORD);
+  session.listening(true);
+  expect(session.state.state).toBe('speaking');
+  await pass(WORD);
+  expect(session.state).toEqual({ state: 'listening', reason: 'You are speaking.' });
+  session.listening(false);
+  expect(states().at(-1)).toBe('idle');
+});
+
 test('the model is told what was really spoken', async () => {
   const { session, pass, parts } = await open({ systemPrompt: 'be kind', language: 'de' });
   await session.prompt({ text: 'first of many', mode: 'chat' });
@@ -217,7 +255,10 @@ test('close while speaking: the turn ends as interrupted, then closed, then noth
 test('whatever happens, the state follows the table and every prompt ends as exactly one turn', async () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('prompt' as const), text: fc.constantFrom('a', 'a b c', 'FAIL', 'a FAIL') }),
-    fc.record({ kind: fc.constantFrom('interrupt' as const, 'enter' as const, 'leave' as const) }),
+    fc.record({
+      kind: fc.constantFrom('interrupt' as const, 'duck' as const, 'unduck' as const, 'enter' as const, 'leave' as const),
+    }),
+    fc.record({ kind: fc.constant('listening' as const), on: fc.boolean() }),
     fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(1, 50, 200, 2_000, 6_000) }),
   );
   await fc.assert(
@@ -233,7 +274,8 @@ test('whatever happens, the state follows the table and every prompt ends as exa
             expect(error).toMatchObject({ code: 'too_many_prompts' });
           }
         } else if (step.kind === 'wait') await pass(step.ms);
-        else if (step.kind === 'interrupt') session.interrupt();
+        else if (step.kind === 'listening') session.listening(step.on);
+        else if (step.kind === 'interrupt' || step.kind === 'duck' || step.kind === 'unduck') session[step.kind]();
         else if (step.kind === 'enter') inside.push(session.enter());
         else inside.pop()?.();
       }

@@ -3,14 +3,15 @@ import { sleep, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
-import type { PromptAccepted, PromptBody, SessionInfo, SessionState, Turn } from '#protocol/http.ts';
+import type { PromptAccepted, PromptBody, SessionInfo, Turn } from '#protocol/http.ts';
 import type { EventName, EventOf, PaintedReport, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import { Condition } from './condition.ts';
 import type { KeptSession } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { SessionParts } from './ports.ts';
-import { isBusy, mayGo } from './states.ts';
+import { isBusy } from './states.ts';
 import { Turns } from './turns.ts';
 
 /** One event as clients get it. */
@@ -41,8 +42,6 @@ export interface SessionOptions {
 
 const DEFAULT_SYSTEM =
   'You are a friendly talking avatar. You are heard, not read: answer in a few short spoken sentences, without markup, lists or emoji.';
-/** How long a failure stays visible as the session's state, ms. */
-const DEGRADED_FOR = 5_000;
 /** A greeting waits so long for somebody to hear it, ms. */
 const GREETING_HOLD = 5_000;
 /** A clause on air may take so long to end when the server stops, ms. */
@@ -61,12 +60,10 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #life = new Lifetime();
   readonly #turns: Turns;
   readonly #heard = new AbortController();
-  #state: StateEvent = { state: 'idle' };
+  readonly #condition: Condition;
   #timings: TurnEvent['stages'] = {};
   #listeners = 0;
   #activeAt: number;
-  /** Ends the time in which a failed turn is shown. */
-  #cancelFailure: (() => void) | undefined;
   #suspended = false;
 
   private constructor(options: SessionOptions) {
@@ -80,6 +77,12 @@ export class Session extends EventEmitter<SessionEvents> {
     this.createdAt = createdAt;
     this.#options = options;
     this.#activeAt = clock.now();
+    this.#condition = new Condition({
+      ...options,
+      isPresent: () => this.#present,
+      isAnswering: () => this.#turns.current !== undefined,
+      tell: (state) => this.#emit('state', state),
+    });
     this.#turns = new Turns(
       {
         ...options,
@@ -95,11 +98,11 @@ export class Session extends EventEmitter<SessionEvents> {
         isWatched: () => parts.viewers.counts.webrtc > 0,
       },
       {
-        begun: (utteranceId) => this.#go({ state: 'thinking', utteranceId }),
+        begun: (utteranceId) => this.#condition.go({ state: 'thinking', utteranceId }),
         ended: (turn) => this.#turnEnded(turn),
         broken: (error) => this.warn(error),
-        failed: (error) => this.#degrade(error),
-        resting: () => this.#settle(),
+        failed: (error) => this.#condition.degrade(error),
+        resting: () => this.#life.state === 'open' && this.#condition.settle(),
       },
     );
   }
@@ -107,8 +110,7 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Takes the parts over: they are closed with the session. */
   static open(options: SessionOptions): Session {
     const session = new Session(options);
-    const { kept, past, journal, metrics, parts } = options;
-    metrics.sessions.inc({ state: 'idle' });
+    const { kept, past, journal, parts } = options;
     session.#life.defer(async (reason) => {
       if (!session.#suspended) await journal.end(session.id, reason);
     });
@@ -127,7 +129,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   get state(): StateEvent {
-    return this.#state;
+    return this.#condition.now;
   }
 
   /** Queues a prompt; resolves once it can't be lost any more, or says that it can. Throws AvatarError `too_many_prompts`, `session_closed`, `not_ready`. */
@@ -144,10 +146,27 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#turns.painted(viewer, utteranceId, agoMs);
   }
 
-  /** Silence now; what was waiting is forgotten. */
-  interrupt(): void {
+  /** Silence now; what was waiting is forgotten. @param since when the host began to speak, clock ms; now when left out */
+  interrupt(since?: number): void {
     this.#activeAt = this.#options.clock.now();
-    this.#turns.interrupt();
+    this.#turns.interrupt(since);
+  }
+
+  /** Silence now, undecided: what is being said is held for a few seconds, until `unduck` or `interrupt`. @param since as for `interrupt` */
+  duck(since?: number): void {
+    this.#activeAt = this.#options.clock.now();
+    this.parts.stage.duck(since);
+  }
+
+  /** What was being said goes on at the same word. */
+  unduck(): void {
+    this.parts.stage.unduck();
+  }
+
+  /** The host speaks, or has stopped to. */
+  listening(on: boolean): void {
+    this.#activeAt = this.#options.clock.now();
+    this.#condition.hears(on);
   }
 
   /** Somebody who listens has come; call the answer when they go. */
@@ -178,7 +197,7 @@ export class Session extends EventEmitter<SessionEvents> {
 
   info(): SessionInfo {
     const { avatar, viewers, hls } = this.parts;
-    const { state, reason } = this.#state;
+    const { state, reason } = this.state;
     const shown = reason === undefined ? {} : { reason };
     const counts = { ...viewers.counts, hls: hls.viewers };
     return {
@@ -199,8 +218,8 @@ export class Session extends EventEmitter<SessionEvents> {
     const { clock, idleTimeout } = this.#options;
     const { counts } = this.parts.viewers;
     if (counts.whep + this.parts.hls.viewers > 0) this.audience();
-    if (this.#state.state === 'idle' || this.#state.state === 'listening') this.#settle();
-    if (this.#present || isBusy(this.#state.state) || this.#turns.current !== undefined) this.#activeAt = clock.now();
+    this.#condition.rest();
+    if (this.#present || isBusy(this.state.state) || this.#turns.current !== undefined) this.#activeAt = clock.now();
     return clock.now() - this.#activeAt >= idleTimeout;
   }
 
@@ -225,18 +244,13 @@ export class Session extends EventEmitter<SessionEvents> {
     return this.#listeners + webrtc + whep + this.parts.hls.viewers > 0;
   }
 
-  #settle(): void {
-    if (this.#cancelFailure || this.#life.state !== 'open') return;
-    const state = this.#present ? 'listening' : 'idle';
-    if (this.#state.state !== state) this.#go({ state });
-  }
-
   #onAir({ state, etaMs, reason, utteranceId }: StageEvents['air'][0]): void {
     if (state === 'idle' || utteranceId === undefined || utteranceId !== this.#turns.current) return;
+    if (state === 'ducked') return this.#condition.ducked(utteranceId);
     const less = state === 'speaking' ? this.parts.avatar.lesser : undefined;
     if (state === 'speaking') this.#turns.onAir(utteranceId);
     const eta = etaMs === undefined ? {} : { etaMs: Math.round(etaMs) };
-    this.#go({ state: less === undefined ? state : 'degraded', utteranceId, ...eta, reason: less ?? reason });
+    this.#condition.go({ state: less === undefined ? state : 'degraded', utteranceId, ...eta, reason: less ?? reason });
   }
 
   #clause({ utteranceId, clause, startFrame, endFrame }: ClauseOnAir): void {
@@ -250,43 +264,11 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#emit('turn', turn);
   }
 
-  #degrade(error: AvatarError): void {
-    this.#go({ state: 'degraded', reason: error.message });
-    const { clock } = this.#options;
-    this.#cancelFailure?.();
-    this.#cancelFailure = clock.at(clock.now() + DEGRADED_FOR, () => {
-      this.#cancelFailure = undefined;
-      if (this.#turns.current === undefined) this.#settle();
-    });
-  }
-
   #leave(reason: string): void {
-    this.#forgetFailure();
     this.#heard.abort();
-    if (this.#suspended) {
-      this.#options.metrics.sessions.dec({ state: this.#state.state });
-      return void this.emit('suspend');
-    }
-    this.#go({ state: 'closed', reason });
-    this.emit('close', reason);
-  }
-
-  #forgetFailure(): void {
-    this.#cancelFailure?.();
-    this.#cancelFailure = undefined;
-  }
-
-  /** The one place where the state changes. Saying the same state again with news is no transition. */
-  #go(next: StateEvent): void {
-    const from: SessionState = this.#state.state;
-    if (from !== next.state) {
-      if (!mayGo(from, next.state)) return this.#options.log.error({ from, to: next.state }, 'state change refused');
-      this.#options.metrics.sessions.dec({ state: from });
-      if (next.state !== 'closed') this.#options.metrics.sessions.inc({ state: next.state });
-      if (from === 'degraded') this.#forgetFailure();
-    }
-    this.#state = next;
-    this.#emit('state', next);
+    this.#condition.end(this.#suspended ? undefined : reason);
+    if (this.#suspended) this.emit('suspend');
+    else this.emit('close', reason);
   }
 
   #emit<Name extends EventName>(name: Name, payload: EventOf<Name>): void {

@@ -23,12 +23,20 @@ import type {
   WhepPort,
 } from './ports.ts';
 
+interface OnAir {
+  readonly utteranceId: string;
+  readonly stop: AbortController;
+  draining: boolean;
+  ducked: PromiseWithResolvers<void> | undefined;
+}
+type Heard = { clause: Clause; complete: boolean; heard: number };
+
 /** A stage without media: it takes frames as the real one does, one every `msPerFrame`, and reports what it was given. */
 export class SilentStage extends EventEmitter<StageEvents> implements StagePort {
   readonly sync: Sync;
   readonly #clock: Clock;
   readonly #msPerFrame: number;
-  #onAir: { readonly stop: AbortController; draining: boolean } | undefined;
+  #onAir: OnAir | undefined;
   #frame = 0;
 
   constructor(clock: Clock = systemClock, msPerFrame = 1) {
@@ -40,9 +48,9 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
 
   async play(speech: Speech): Promise<SpeechReport> {
     if (this.#onAir) throw new Error('an utterance is already on air');
-    const onAir = { stop: new AbortController(), draining: false };
+    const onAir: OnAir = { utteranceId: speech.utteranceId, stop: new AbortController(), draining: false, ducked: undefined };
     this.#onAir = onAir;
-    const spoken: { clause: Clause; complete: boolean }[] = [];
+    const spoken: Heard[] = [];
     let startedAt: number | undefined;
     let error: unknown;
     const frames = speech.frames[Symbol.asyncIterator]();
@@ -56,6 +64,7 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
         startedAt ??= this.#clock.now();
         this.#take(speech, next.value, spoken);
         await sleep(this.#clock, this.#msPerFrame, onAir.stop.signal);
+        await Promise.race([onAir.ducked?.promise, stopped]);
       }
     } catch (thrown) {
       error = thrown;
@@ -72,6 +81,20 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
     this.#onAir?.stop.abort();
   }
 
+  duck(): void {
+    if (!this.#onAir || this.#onAir.ducked) return;
+    this.#onAir.ducked = Promise.withResolvers();
+    this.emit('air', { state: 'ducked', utteranceId: this.#onAir.utteranceId });
+  }
+
+  unduck(): void {
+    const { ducked, utteranceId } = this.#onAir ?? {};
+    if (!this.#onAir || !ducked || utteranceId === undefined) return;
+    this.#onAir.ducked = undefined;
+    this.emit('air', { state: 'speaking', utteranceId });
+    ducked.resolve();
+  }
+
   drain(): void {
     if (this.#onAir) this.#onAir.draining = true;
   }
@@ -81,13 +104,14 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
     return { fps: FPS, size: { width: 512, height: 512 }, epochMs: 1_700_000_000_000, frame: this.#frame, state };
   }
 
-  #take({ utteranceId }: Speech, frame: AvFrame, spoken: { clause: Clause; complete: boolean }[]): void {
+  #take({ utteranceId }: Speech, frame: AvFrame, spoken: Heard[]): void {
     this.#frame += 1;
     if (frame.startOfClause) {
-      spoken.push({ clause: frame.clause, complete: false });
+      spoken.push({ clause: frame.clause, complete: false, heard: 0 });
       this.emit('clause', { utteranceId, clause: frame.clause, startFrame: this.#frame, endFrame: this.#frame + 3 });
     }
     const last = spoken.at(-1);
+    if (last) last.heard += TICKS_PER_FRAME;
     if (!last || !frame.endOfClause) return;
     last.complete = true;
     this.emit('clauseOver', { utteranceId, clause: frame.clause });

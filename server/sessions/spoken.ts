@@ -1,9 +1,9 @@
 import type { Log } from '#base/log.ts';
-import type { Speech, SpeechReport } from '#server/media/types.ts';
+import type { Speech, SpeechReport, SpokenClause } from '#server/media/types.ts';
 import type { StagePort } from './ports.ts';
 
 /** The clauses that were heard; one that was cut ends in an ellipsis. */
-export function spokenText(spoken: SpeechReport['spoken']): string {
+export function spokenText(spoken: readonly Pick<SpokenClause, 'clause' | 'complete'>[]): string {
   return spoken.map(({ clause, complete }) => (complete ? clause.text.trim() : `${clause.text.trim()}…`)).join(' ');
 }
 

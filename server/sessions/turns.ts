@@ -113,11 +113,11 @@ export class Turns {
     return { utteranceId, traceId, stored: this.#save(turn) };
   }
 
-  /** Cuts what is on air and forgets what waits; each of them ends as interrupted. */
-  interrupt(): void {
+  /** Cuts what is on air and forgets what waits; each of them ends as interrupted. @param since when the host began to speak, clock ms */
+  interrupt(since?: number): void {
     const waiting = this.#takeWaiting();
     this.#current?.abort.abort();
-    this.#options.stage.cut();
+    this.#options.stage.cut(since);
     for (const pending of waiting) this.#end(pending, 'interrupted', '');
   }
 

@@ -50,7 +50,7 @@ export function createMetrics() {
     }),
     bargeInMs: new Histogram({
       name: 'barge_in_ms',
-      help: 'ms from an interrupt to the last sound of the interrupted utterance',
+      help: "ms from the host's first voice (or the interrupt, where nobody spoke) until the packet in which the interrupted utterance fades out is sent",
       buckets: LATENCY_MS,
       registers,
     }),
