@@ -1,5 +1,6 @@
 import type { CreateSession, Role, Turn } from '#protocol/http.ts';
-import type { AnswerOf, Caption, SegmentPublished, StateEvent, TurnEvent } from '#protocol/signalling.ts';
+import type { AnswerOf, SegmentPublished, StateEvent, TurnEvent } from '#protocol/signalling.ts';
+import type { ShownCaption } from './captions.ts';
 import type { ClientError } from './errors.ts';
 import type { TransportChoice } from './plan.ts';
 import type { SoundState } from './sound.ts';
@@ -40,8 +41,10 @@ export interface Snapshot {
   readonly connection: Connection;
   readonly session: JoinedSession | undefined;
   readonly state: StateEvent | undefined;
-  /** The clause being heard now. */
-  readonly caption: Caption | undefined;
+  /** The clause being heard now, and how much of it has been. */
+  readonly caption: ShownCaption | undefined;
+  /** What the host has just said, as far as it is understood. */
+  readonly hostCaption: ShownCaption | undefined;
   readonly sound: SoundState;
   /** The last thing that went wrong and still matters. */
   readonly error: ClientError | undefined;
@@ -53,8 +56,10 @@ export type AvatarEvents = {
   session: [JoinedSession];
   connection: [Connection];
   state: [StateEvent];
-  /** The clause that is heard from now on; undefined after the last one. */
-  caption: [Caption | undefined];
+  /** A word more of the avatar is heard (`heard` is the text up to it), or another clause; undefined after the last one. */
+  caption: [ShownCaption | undefined];
+  /** The same for what the host says; its words may change until it is `final`. */
+  hostCaption: [ShownCaption | undefined];
   turn: [TurnEvent];
   sound: [SoundState];
   segment: [SegmentPublished];

@@ -259,7 +259,13 @@ export class Playout {
     const { outlook, utteranceId } = airing.speech;
     const from = airing.position - TICKS_PER_FRAME;
     const end = outlook.clauseEndAfter(from) ?? outlook.known;
-    return { utteranceId, clause: spoken.clause, startFrame, endFrame: startFrame + Math.ceil((end - from) / TICKS_PER_FRAME) };
+    return {
+      utteranceId,
+      clause: spoken.clause,
+      outlook,
+      startFrame,
+      endFrame: startFrame + Math.ceil((end - from) / TICKS_PER_FRAME),
+    };
   }
 }
 

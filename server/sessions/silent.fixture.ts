@@ -70,11 +70,11 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
     return { fps: FPS, size: { width: 512, height: 512 }, epochMs: 1_700_000_000_000, frame: this.#frame, state };
   }
 
-  #take({ utteranceId }: Speech, frame: AvFrame, spoken: { clause: Clause; complete: boolean }[]): void {
+  #take({ utteranceId, outlook }: Speech, frame: AvFrame, spoken: { clause: Clause; complete: boolean }[]): void {
     this.#frame += 1;
     if (frame.startOfClause) {
       spoken.push({ clause: frame.clause, complete: false });
-      this.emit('clause', { utteranceId, clause: frame.clause, startFrame: this.#frame, endFrame: this.#frame + 3 });
+      this.emit('clause', { utteranceId, clause: frame.clause, outlook, startFrame: this.#frame, endFrame: this.#frame + 3 });
     }
     const last = spoken.at(-1);
     if (!last || !frame.endOfClause) return;
