@@ -52,13 +52,27 @@ export const TransportOptions = z.object({
 });
 export type TransportOptions = z.infer<typeof TransportOptions>;
 
-export const Caption = z.object({
-  utteranceId: z.string(),
-  clause: z.number().int(),
-  text: z.string(),
-  start: z.number().int().describe('stage frame number of the first picture of the clause; show it then'),
-  end: z.number().int().describe('of the one after its last, as far as known'),
+const CaptionWord = z.object({
+  text: z.string().describe('as it stands in the text, with its punctuation'),
+  start: z.number().describe('stage frame, with fractions, with which it begins to be heard; show it then, and not before'),
+  end: z.number().describe('and with which it has been'),
 });
+
+export const Caption = z
+  .object({
+    who: z.enum(['avatar', 'host']).optional().describe('who says it; the avatar when left out'),
+    utteranceId: z.string().describe("of the host: the phrase's id"),
+    clause: z.number().int().describe('counts within the utterance'),
+    text: z.string(),
+    start: z.number().int().describe('stage frame number of the first picture of the clause; show it then'),
+    end: z.number().int().describe('of the one after its last, as far as known; of a clause that was cut, the one that was'),
+    words: z
+      .array(CaptionWord)
+      .optional()
+      .describe('in their order; the last ones may follow later, when more of the voice is made. Left out while none is known'),
+    final: z.boolean().optional().describe('of the host: false while its words may still be understood otherwise'),
+  })
+  .describe('a caption with the utterance and the clause of one before takes its place');
 export type Caption = z.infer<typeof Caption>;
 
 export const StateEvent = z.object({

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { AvatarStage } from '#client/react/avatar-stage.tsx';
 import { useAvatar } from '#client/react/use-avatar.ts';
 import type { AvatarClient } from '#client/sdk/index.ts';
+import { Captions } from './captions.tsx';
 import { Composer } from './composer.tsx';
 import { useCountdown } from './countdown.ts';
 import { Header } from './header.tsx';
@@ -17,7 +18,7 @@ export function App({ client }: { client: AvatarClient }) {
   const { turns, noteAsked } = useTurns(client, snapshot.session?.id);
   const state = useCountdown(snapshot.state);
   const [isLogOpen, setLogOpen] = useState(false);
-  const { session, caption, connection } = snapshot;
+  const { session, caption, hostCaption, connection } = snapshot;
   const hasEnded = connection.status === 'ended';
   return (
     <div className="page" data-log={isLogOpen}>
@@ -36,9 +37,7 @@ export function App({ client }: { client: AvatarClient }) {
           {!hasEnded && <Sound client={client} sound={snapshot.sound} />}
           <Overlay client={client} snapshot={snapshot} />
         </AvatarStage>
-        <p className="caption" data-testid="caption" role="log" aria-live="polite" aria-label="Captions">
-          {caption && <span key={`${caption.utteranceId}/${caption.clause}`}>{caption.text}</span>}
-        </p>
+        <Captions avatar={caption} host={hostCaption} />
         {session?.role === 'viewer' ? (
           <p className="watching">You are watching. Only the host can speak.</p>
         ) : (

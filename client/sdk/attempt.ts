@@ -35,10 +35,10 @@ export class Attempt {
   }
 
   /** Follows what comes over WebRTC to the eye and the ear; tells `seen` of each picture. */
-  watch(video: HTMLVideoElement, seen: (rtpTimestamp: number, paintedMs: number) => void): void {
+  watch(video: HTMLVideoElement, seen: (rtpTimestamp: number, paintedMs: number, shownMs: number) => void): void {
     watchPictures(video, this.owned, (rtpTimestamp, paintedMs, shownMs) => {
       this.#meter.picture(rtpTimestamp, shownMs);
-      seen(rtpTimestamp, paintedMs);
+      seen(rtpTimestamp, paintedMs, shownMs);
     });
     this.owned.every(LISTEN_EVERY, () => {
       const sound = this.webrtc?.sounding;

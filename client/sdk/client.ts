@@ -23,6 +23,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     session: undefined,
     state: undefined,
     caption: undefined,
+    hostCaption: undefined,
     sound: { blocked: false, muted: false, volume: 1 },
     microphone: this.microphone.state,
     error: undefined,
@@ -117,7 +118,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
   /** Leaves the session, which goes on for its other viewers. Idempotent. */
   close(): void {
     this.#owned.close();
-    if (this.snapshot.caption) this.#update({ caption: undefined });
+    if (this.snapshot.caption ?? this.snapshot.hostCaption) this.#update({ caption: undefined, hostCaption: undefined });
     this.#showConnection();
   }
 
@@ -163,6 +164,10 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     presence.on('caption', (caption) => {
       this.#update({ caption });
       this.emit('caption', caption);
+    });
+    presence.on('hostCaption', (hostCaption) => {
+      this.#update({ hostCaption });
+      this.emit('hostCaption', hostCaption);
     });
     presence.on('turn', (turn) => this.emit('turn', turn));
     presence.on('segment', (segment) => this.emit('segment', segment));

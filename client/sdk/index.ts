@@ -2,6 +2,7 @@
 import './no-eval.ts';
 
 export { connect } from './connect.ts';
+export type { ShownCaption } from './captions.ts';
 export type { AvatarClient } from './client.ts';
 export { ClientError, asClientError, type ClientErrorCode } from './errors.ts';
 export type { Microphone, MicrophoneState } from './microphone.ts';

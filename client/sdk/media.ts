@@ -26,8 +26,8 @@ export type MediaEvents = {
   /** Phase, reason or picture changed. */
   change: [];
   error: [ClientError];
-  /** A picture that came over WebRTC is on the screen: its RTP timestamp, and when, ms of `performance.now()`. */
-  picture: [rtpTimestamp: number, paintedMs: number];
+  /** A picture that came over WebRTC is on the screen: its RTP timestamp, when it was painted and when that is shown, ms of `performance.now()`. */
+  picture: [rtpTimestamp: number, paintedMs: number, shownMs: number];
   /** The transport that `join` gave is of no more use. */
   unneeded: [];
   /** Another `join` is needed, on whatever connection there is. */
@@ -247,7 +247,7 @@ export class Media extends Emitter<MediaEvents> {
     if (this.#video.srcObject !== this.#stream) this.#video.srcObject = this.#stream;
     this.#replaceShown(attempt);
     onPicture(this.#video, attempt.owned, () => this.#seen(attempt));
-    attempt.watch(this.#video, (rtpTimestamp, paintedMs) => this.emit('picture', rtpTimestamp, paintedMs));
+    attempt.watch(this.#video, (...seen) => this.emit('picture', ...seen));
   }
 
   #replaceShown(attempt: Attempt): void {

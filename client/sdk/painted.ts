@@ -21,11 +21,14 @@ export interface FirstPicture {
 /** Notices when the first picture of an utterance is on the screen. */
 export class Painted {
   #expected: Caption | undefined;
+  /** A clause may be told again. */
+  #told: string | undefined;
   #latest: Shown[] = [];
 
   /** A clause is on its way. */
   expect(caption: Caption): FirstPicture | undefined {
-    if (caption.clause !== 0) return undefined;
+    if (caption.clause !== 0 || caption.utteranceId === this.#told) return undefined;
+    this.#told = caption.utteranceId;
     this.#expected = caption;
     for (const shown of this.#latest) {
       const found = this.#match(shown);

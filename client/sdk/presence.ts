@@ -15,7 +15,7 @@ const STATS_EVERY = 5_000;
 /** How long after a failed `join` another is asked for while HLS plays, ms. */
 const JOIN_AGAIN = 3_000;
 
-export type PresenceEvents = Pick<AvatarEvents, 'state' | 'caption' | 'turn' | 'segment' | 'stats' | 'error'> & {
+export type PresenceEvents = Pick<AvatarEvents, 'state' | 'caption' | 'hostCaption' | 'turn' | 'segment' | 'stats' | 'error'> & {
   /** New: over another connection than before. */
   joined: [answer: AnswerOf<'join'>, isNew: boolean];
   /** The connection is back, and nothing was lost with it. */
@@ -51,7 +51,7 @@ export class Presence extends Emitter<PresenceEvents> {
       owned: this.#owned,
       status: () => stageStatus(server, session, this.#owned.signal),
       playingMs: () => this.media.playingMs,
-      onCaption: (caption) => this.emit('caption', caption),
+      onCaption: (caption, who) => this.emit(who === 'host' ? 'hostCaption' : 'caption', caption),
     });
   }
 
@@ -110,7 +110,10 @@ export class Presence extends Emitter<PresenceEvents> {
     // A join without media ends what the server keeps for one that had it; where that fails the server gives it up by itself.
     media.on('unneeded', () => void signalling.request('join', { receive: false }).catch(() => undefined));
     media.on('rejoin', () => signalling.isConnected && this.#join());
-    media.on('picture', (rtpTimestamp, paintedMs) => reports.painted(this.#painted.shown(rtpTimestamp, paintedMs)));
+    media.on('picture', (rtpTimestamp, paintedMs, shownMs) => {
+      this.#subtitles.picture(rtpTimestamp, shownMs);
+      reports.painted(this.#painted.shown(rtpTimestamp, paintedMs));
+    });
     this.#owned.every(STATS_EVERY, () => void this.#measure().catch(() => undefined));
   }
 
@@ -145,7 +148,7 @@ export class Presence extends Emitter<PresenceEvents> {
       case 'state':
         return this.#tell(value);
       case 'caption':
-        this.reports.painted(this.#painted.expect(value));
+        if (value.who !== 'host') this.reports.painted(this.#painted.expect(value));
         return this.#subtitles.add(value);
       case 'turn':
         this.#subtitles.ended(value);

@@ -1,13 +1,15 @@
 import type { StageStatus } from '#protocol/http.ts';
 import type { AnswerOf, Caption, TurnEvent } from '#protocol/signalling.ts';
-import { Captions } from './captions.ts';
+import { Captions, type ShownCaption } from './captions.ts';
 import type { Owned } from './owned.ts';
 import { StageClock } from './stage-clock.ts';
 
-/** How often captions are looked at, ms; well below what an eye notices. */
-const TICK = 50;
+/** How often captions are looked at, ms: a word may be shown so much late. */
+const TICK = 15;
 /** Frames a caption stays after its clause, so that a pause doesn't make it flicker. */
 const LINGER = 20;
+/** The host's words stay longer: they are read to see whether one was understood. */
+const HOST_LINGER = 75;
 /** Quartz drifts by some ms per minute. */
 const SYNC_EVERY = 300_000;
 
@@ -17,16 +19,16 @@ export interface SubtitlesOptions {
   readonly status: () => Promise<StageStatus>;
   /** For HLS: the Unix ms of what is playing. */
   readonly playingMs: () => number | undefined;
-  readonly onCaption: (caption: Caption | undefined) => void;
+  readonly onCaption: (caption: ShownCaption | undefined, who: 'avatar' | 'host') => void;
 }
 
-/** Tells each caption when its clause is heard. */
+/** Tells each word when it is heard. */
 export class Subtitles {
   readonly #options: SubtitlesOptions;
   #captions = new Captions();
   #epochMs: number | undefined;
   readonly #clock = new StageClock();
-  #shown: Caption | undefined;
+  readonly #shown: { avatar?: ShownCaption | undefined; host?: ShownCaption | undefined } = {};
   #stop: (() => void) | undefined;
 
   private constructor(options: SubtitlesOptions) {
@@ -62,15 +64,27 @@ export class Subtitles {
     this.#captions.cut(turn, this.#clock.released ?? 0);
   }
 
+  picture(rtpTimestamp: number, shownMs: number): void {
+    this.#clock.picture(rtpTimestamp, shownMs);
+  }
+
   #look(): void {
     const now = this.#clock.heard(this.#options.playingMs());
-    const caption = now === undefined ? undefined : this.#captions.at(now, LINGER);
-    if (caption !== this.#shown) {
-      this.#shown = caption;
-      this.#options.onCaption(caption);
+    for (const who of ['host', 'avatar'] as const) {
+      const caption = now === undefined ? undefined : this.#captions.at(now, who === 'host' ? HOST_LINGER : LINGER, who);
+      if (isSame(caption, this.#shown[who])) continue;
+      this.#shown[who] = caption;
+      this.#options.onCaption(caption, who);
     }
     if (!this.#captions.isEmpty) return;
     this.#stop?.();
     this.#stop = undefined;
   }
 }
+
+const isSame = (one: ShownCaption | undefined, other: ShownCaption | undefined): boolean =>
+  one?.utteranceId === other?.utteranceId &&
+  one?.clause === other?.clause &&
+  one?.heard === other?.heard &&
+  one?.text === other?.text &&
+  one?.final === other?.final;

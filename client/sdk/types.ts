@@ -1,5 +1,6 @@
 import type { CreateSession, Role, Turn } from '#protocol/http.ts';
-import type { AnswerOf, Caption, SegmentPublished, StateEvent, TurnEvent } from '#protocol/signalling.ts';
+import type { AnswerOf, SegmentPublished, StateEvent, TurnEvent } from '#protocol/signalling.ts';
+import type { ShownCaption } from './captions.ts';
 import type { ClientError } from './errors.ts';
 import type { MicrophoneState } from './microphone.ts';
 import type { TransportChoice } from './plan.ts';
@@ -41,8 +42,10 @@ export interface Snapshot {
   readonly connection: Connection;
   readonly session: JoinedSession | undefined;
   readonly state: StateEvent | undefined;
-  /** The clause being heard now. */
-  readonly caption: Caption | undefined;
+  /** The clause being heard now, and how much of it has been. */
+  readonly caption: ShownCaption | undefined;
+  /** What the host has just said, as far as it is understood. */
+  readonly hostCaption: ShownCaption | undefined;
   readonly sound: SoundState;
   /** The host's own. */
   readonly microphone: MicrophoneState;
@@ -56,8 +59,10 @@ export type AvatarEvents = {
   session: [JoinedSession];
   connection: [Connection];
   state: [StateEvent];
-  /** The clause that is heard from now on; undefined after the last one. */
-  caption: [Caption | undefined];
+  /** A word more of the avatar is heard (`heard` is the text up to it), or another clause; undefined after the last one. */
+  caption: [ShownCaption | undefined];
+  /** The same for what the host says; its words may change until it is `final`. */
+  hostCaption: [ShownCaption | undefined];
   turn: [TurnEvent];
   sound: [SoundState];
   microphone: [MicrophoneState];

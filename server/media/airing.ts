@@ -156,7 +156,7 @@ export class Airing {
     const { clause, from } = given;
     const end = outlook.clauseEndAfter(from) ?? outlook.known;
     const startFrame = frame - (this.#position - from) / TICKS_PER_FRAME;
-    return { utteranceId, clause, startFrame, endFrame: startFrame + Math.ceil((end - from) / TICKS_PER_FRAME) };
+    return { utteranceId, clause, outlook, startFrame, endFrame: startFrame + Math.ceil((end - from) / TICKS_PER_FRAME) };
   }
 
   get #head(): AvFrame | undefined {

@@ -28,6 +28,8 @@ export interface SpeechReport {
 export interface ClauseOnAir {
   readonly utteranceId: string;
   readonly clause: Clause;
+  /** Knows its words, more and more of them. */
+  readonly outlook: Outlook;
   /** Stage frame numbers: its first picture, and the one after its last as far as known. */
   readonly startFrame: number;
   readonly endFrame: number;

@@ -7,10 +7,12 @@ import type { PromptAccepted, PromptBody, SessionInfo, Turn } from '#protocol/ht
 import type { EventName, EventOf, PaintedReport, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import { Captions, type HostCaption } from './captions.ts';
 import { Condition } from './condition.ts';
 import type { KeptSession } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { SessionParts } from './ports.ts';
+import { rejoinOf } from './rejoin.ts';
 import { isBusy } from './states.ts';
 import { Turns } from './turns.ts';
 
@@ -47,9 +49,6 @@ const GREETING_HOLD = 5_000;
 /** A clause on air may take so long to end when the server stops, ms. */
 const DRAIN_DEADLINE = 6_000;
 
-/** Viewers who lost their media together come back one after the other, a few ms apart, and the last one no later than this, ms. */
-const REJOIN_SPREAD = { each: 5, most: 500 };
-
 /** One conversation with one avatar: its state, turns and parts. */
 export class Session extends EventEmitter<SessionEvents> {
   readonly id: string;
@@ -59,6 +58,7 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #options: SessionOptions;
   readonly #life = new Lifetime();
   readonly #turns: Turns;
+  readonly #captions: Captions;
   readonly #heard = new AbortController();
   readonly #condition: Condition;
   #timings: TurnEvent['stages'] = {};
@@ -83,6 +83,7 @@ export class Session extends EventEmitter<SessionEvents> {
       isAnswering: () => this.#turns.current !== undefined,
       tell: (state) => this.#emit('state', state),
     });
+    this.#captions = new Captions({ stage: parts.stage, clock, tell: (caption) => this.#emit('caption', caption) });
     this.#turns = new Turns(
       {
         ...options,
@@ -116,6 +117,7 @@ export class Session extends EventEmitter<SessionEvents> {
     });
     session.#life.defer((reason) => parts.close(reason));
     session.#life.defer((reason) => session.#leave(reason));
+    session.#life.defer(() => session.#captions.close());
     session.#life.defer(() => session.#turns.close());
     parts.stage.on('air', (air) => session.#onAir(air));
     parts.stage.on('voice', () => session.#turns.sent());
@@ -149,12 +151,14 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Silence now; what was waiting is forgotten. @param since when the host began to speak, clock ms; now when left out */
   interrupt(since?: number): void {
     this.#activeAt = this.#options.clock.now();
+    this.#captions.cut();
     this.#turns.interrupt(since);
   }
 
   /** Silence now, undecided: what is being said is held for a few seconds, until `unduck` or `interrupt`. @param since as for `interrupt` */
   duck(since?: number): void {
     this.#activeAt = this.#options.clock.now();
+    this.#captions.cut();
     this.parts.stage.duck(since);
   }
 
@@ -167,6 +171,11 @@ export class Session extends EventEmitter<SessionEvents> {
   listening(on: boolean): void {
     this.#activeAt = this.#options.clock.now();
     this.#condition.hears(on);
+  }
+
+  /** What the host says, as it is understood so far; told again as that changes, under the same id. */
+  hostCaption(caption: HostCaption): void {
+    this.#captions.host(caption);
   }
 
   /** Somebody who listens has come; call the answer when they go. */
@@ -253,9 +262,9 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#condition.go({ state: less === undefined ? state : 'degraded', utteranceId, ...eta, reason: less ?? reason });
   }
 
-  #clause({ utteranceId, clause, startFrame, endFrame }: ClauseOnAir): void {
-    this.#turns.heard(utteranceId, clause, false);
-    this.#emit('caption', { utteranceId, clause: clause.index, text: clause.text, start: startFrame, end: endFrame });
+  #clause(onAir: ClauseOnAir): void {
+    this.#turns.heard(onAir.utteranceId, onAir.clause, false);
+    this.#captions.clause(onAir);
   }
 
   #turnEnded(turn: TurnEvent): void {
@@ -275,8 +284,3 @@ export class Session extends EventEmitter<SessionEvents> {
     this.emit('event', { name, payload } as SessionEvent);
   }
 }
-
-const rejoinOf = (viewers: number): EventOf<'rejoin'> => ({
-  reason: 'The media server is being replaced.',
-  withinMs: Math.min(REJOIN_SPREAD.most, viewers * REJOIN_SPREAD.each),
-});

@@ -104,11 +104,11 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
     return { fps: FPS, size: { width: 512, height: 512 }, epochMs: 1_700_000_000_000, frame: this.#frame, state };
   }
 
-  #take({ utteranceId }: Speech, frame: AvFrame, spoken: Heard[]): void {
+  #take({ utteranceId, outlook }: Speech, frame: AvFrame, spoken: Heard[]): void {
     this.#frame += 1;
     if (frame.startOfClause) {
       spoken.push({ clause: frame.clause, complete: false, heard: 0 });
-      this.emit('clause', { utteranceId, clause: frame.clause, startFrame: this.#frame, endFrame: this.#frame + 3 });
+      this.emit('clause', { utteranceId, clause: frame.clause, outlook, startFrame: this.#frame, endFrame: this.#frame + 3 });
     }
     const last = spoken.at(-1);
     if (last) last.heard += TICKS_PER_FRAME;

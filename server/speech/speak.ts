@@ -11,6 +11,7 @@ import { hear } from './hear.ts';
 import { pair } from './pair.ts';
 import { asWritten, aloud } from './speakable.ts';
 import { window } from './windows.ts';
+import { WordTimes } from './word-times.ts';
 
 /** What an answer is made with. */
 export interface Voices {
@@ -63,8 +64,9 @@ function walk(
     mark('firstClause'),
   );
   const said = tts.synthesize(aloud(text, voice.language, written), voice, signal, options.spend);
-  const sound = marked(asWritten(said, written), () => mark('firstAudio'));
-  const windows = window(hear(sound, tts.rate), renderer.geometry);
+  const words = new WordTimes(voice.language, outlook);
+  const sound = marked(asWritten(words.told(said, written), written), () => mark('firstAudio'));
+  const windows = window(words.heard(hear(sound, tts.rate)), renderer.geometry);
   const frames = pair(windows, {
     renderer,
     request,
