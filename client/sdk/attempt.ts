@@ -1,12 +1,14 @@
 import type { HlsPlayer } from './hls.ts';
 import { Owned } from './owned.ts';
 import { watchPictures } from './picture.ts';
-import { compare, framesDecoded, packetsReceived, read, samplesAdded, type Reading, type Stats } from './stats.ts';
+import { compare, framesDecoded, outputMs, packetsReceived, read, samplesAdded, type Reading, type Stats } from './stats.ts';
 import { SyncMeter, type Offset } from './sync-meter.ts';
 import type { WebRtc } from './webrtc.ts';
 
 /** How often the sound is looked at, ms. Not a multiple of the 20 ms of a packet, so that it is met at each of its moments. */
 const LISTEN_EVERY = 47;
+/** By how much sound and picture must have moved against each other for it to be told at once, ms: the screen's grid alone makes 1 or 2. */
+const SHIFT = 4;
 
 export interface Measured {
   readonly stats: Stats;
@@ -21,6 +23,9 @@ export class Attempt {
   hls: HlsPlayer | undefined;
   readonly #meter = new SyncMeter();
   #reading: Reading | undefined;
+  #glanced: Reading | undefined;
+  #latest: Offset | undefined;
+  #toldMs: number | undefined;
 
   /** Whether pictures arrive, seen from the decoder: in a tab nobody looks at no video element tells. */
   async isDecoding(): Promise<boolean> {
@@ -55,8 +60,26 @@ export class Attempt {
     this.#reading = read(await this.webrtc.stats(), performance.now());
     if (!before) return undefined;
     const stats: Stats = { ...compare(before, this.#reading), held_ms: Math.round(this.webrtc.heldMs) };
-    const sync = stats['output_ms'] === undefined ? undefined : this.#meter.take(stats['output_ms'], samplesAdded(this.#reading));
+    const sync = this.#tell();
     return sync ? { stats, sync } : { stats };
+  }
+
+  /** How far sound and picture are apart since the last call, where that has changed since it was last told. */
+  async glance(): Promise<Offset | undefined> {
+    if (!this.webrtc) return undefined;
+    const before = this.#glanced;
+    const now = (this.#glanced = read(await this.webrtc.stats(), performance.now()));
+    const output = before && outputMs(before, now);
+    this.#latest = output === undefined ? undefined : this.#meter.take(output, samplesAdded(now));
+    const isNews = this.#toldMs === undefined || Math.abs((this.#latest?.offsetMs ?? this.#toldMs) - this.#toldMs) >= SHIFT;
+    return isNews ? this.#tell() : undefined;
+  }
+
+  #tell(): Offset | undefined {
+    const sync = this.#latest;
+    this.#latest = undefined;
+    this.#toldMs = sync?.offsetMs ?? this.#toldMs;
+    return sync;
   }
 
   close(): void {

@@ -20,6 +20,7 @@ import {
   type TransportChoice,
 } from './plan.ts';
 import type { Signalling } from './signalling.ts';
+import type { Offset } from './sync-meter.ts';
 import { prepareReceiver, WebRtc, type Receiver } from './webrtc.ts';
 
 export type MediaEvents = {
@@ -123,6 +124,11 @@ export class Media extends Emitter<MediaEvents> {
   /** What was measured since the last call; undefined without a picture. */
   async measure(): Promise<Measured | undefined> {
     return this.hasPicture ? this.#attempt?.measure() : undefined;
+  }
+
+  /** How far sound and picture are apart, where that has changed since it was last told. */
+  async glance(): Promise<Offset | undefined> {
+    return this.hasPicture ? this.#attempt?.glance() : undefined;
   }
 
   close(): void {

@@ -12,6 +12,8 @@ import { Subtitles } from './subtitles.ts';
 import type { AvatarEvents, Connection } from './types.ts';
 
 const STATS_EVERY = 5_000;
+/** How often it is looked whether sound and picture have moved against each other, ms: long enough for 30 looks at the sound. */
+const GLANCE_EVERY = 1_500;
 /** How long after a failed `join` another is asked for while HLS plays, ms. */
 const JOIN_AGAIN = 3_000;
 
@@ -115,6 +117,7 @@ export class Presence extends Emitter<PresenceEvents> {
       reports.painted(this.#painted.shown(rtpTimestamp, paintedMs));
     });
     this.#owned.every(STATS_EVERY, () => void this.#measure().catch(() => undefined));
+    this.#owned.every(GLANCE_EVERY, () => void this.#glance().catch(() => undefined));
   }
 
   #join(): void {
@@ -174,5 +177,10 @@ export class Presence extends Emitter<PresenceEvents> {
     if (!measured) return;
     this.emit('stats', measured.stats);
     this.reports.stats(measured);
+  }
+
+  async #glance(): Promise<void> {
+    const sync = await this.media.glance();
+    if (sync) this.reports.stats({ stats: {}, sync });
   }
 }

@@ -62,8 +62,14 @@ export function compare(before: Reading, now: Reading): Stats {
       stats['concealed_percent'] = (100 * grown('concealedSamples')) / Math.max(1, grown('totalSamplesReceived'));
     }
   }
+  const output = outputMs(before, now);
+  if (output !== undefined) stats['output_ms'] = output;
+  return Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Math.round(value * 100) / 100]));
+}
+
+/** From the jitter buffer to the ear, ms, between two readings; undefined where the browser doesn't say, or nothing was played. */
+export function outputMs(before: Reading, now: Reading): number | undefined {
   const samples = (now.output?.totalSamplesCount ?? 0) - (before.output?.totalSamplesCount ?? 0);
   const delay = (now.output?.totalPlayoutDelay ?? 0) - (before.output?.totalPlayoutDelay ?? 0);
-  if (samples > 0) stats['output_ms'] = (1_000 * delay) / samples;
-  return Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Math.round(value * 100) / 100]));
+  return samples > 0 ? (1_000 * delay) / samples : undefined;
 }
