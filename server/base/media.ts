@@ -34,6 +34,13 @@ export interface Character {
   readonly end: number;
 }
 
+/** A word of a clause as it is written, with its punctuation, and when it is heard: ticks from the clause's beginning. */
+export interface Word {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Raw mono sound, signed 16 bit. `start` is the position of the first sample within its clause, in samples at `rate`. */
 export interface PcmChunk {
   readonly samples: Int16Array;

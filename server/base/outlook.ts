@@ -1,4 +1,4 @@
-import { TICKS_PER_FRAME, TICKS_PER_MS } from './media.ts';
+import { TICKS_PER_FRAME, TICKS_PER_MS, type Word } from './media.ts';
 import { CAUTION, Pace } from './pace.ts';
 
 /** A window that takes longer than cautiously expected is expected to take this much longer than it has taken. */
@@ -19,6 +19,13 @@ interface Rendering extends Span {
 export interface Wait {
   readonly until: number | undefined;
   readonly why: string;
+}
+
+/** What is known of a clause's words: those so far, in order. The ones told may still move a little until the clause's voice is complete. */
+export interface ClauseWords {
+  readonly words: readonly Word[];
+  /** Ticks of its voice; undefined while it is still being made. */
+  readonly length: number | undefined;
 }
 
 /**
@@ -45,6 +52,8 @@ export class Outlook {
   /** What the renderer gets at once, in order; the ones that are drawn are taken out. */
   readonly #windows: Span[] = [];
   #rendering: Rendering | undefined;
+  readonly #words = new Map<number, ClauseWords>();
+  readonly #readers = new Set<(clause: number) => void>();
 
   constructor(expectedRtf: number, pace = new Pace(expectedRtf)) {
     this.pace = pace;
@@ -60,6 +69,23 @@ export class Outlook {
     if (ticks > 0) this.#windows.push({ start: this.known, end: this.known + ticks });
     this.known += ticks;
     if (endOfClause && this.clauseEnds.at(-1) !== this.known) this.clauseEnds.push(this.known);
+  }
+
+  /** More is known of a clause's words. */
+  spell(clause: number, known: ClauseWords): void {
+    this.#words.set(clause, known);
+    for (const reader of [...this.#readers]) reader(clause);
+  }
+
+  /** @param clause its index within the utterance */
+  wordsOf(clause: number): ClauseWords | undefined {
+    return this.#words.get(clause);
+  }
+
+  /** Calls `reader` whenever more is known of a clause's words. Returns the way out. */
+  onWords(reader: (clause: number) => void): () => void {
+    this.#readers.add(reader);
+    return () => this.#readers.delete(reader);
   }
 
   /** The renderer sets to work on the window that starts at `start`, for the first time or anew. */

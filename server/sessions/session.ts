@@ -7,10 +7,14 @@ import type { PromptAccepted, PromptBody, SessionInfo, Turn } from '#protocol/ht
 import type { EventName, EventOf, PaintedReport, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { Heard } from '#server/telemetry/timeline.ts';
+import type { Asked } from './asking.ts';
 import { Condition } from './condition.ts';
+import { draftOf, type Draft } from './draft.ts';
 import type { KeptSession } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { SessionParts } from './ports.ts';
+import { rejoinOf } from './rejoin.ts';
 import { isBusy } from './states.ts';
 import { Turns } from './turns.ts';
 
@@ -47,9 +51,6 @@ const GREETING_HOLD = 5_000;
 /** A clause on air may take so long to end when the server stops, ms. */
 const DRAIN_DEADLINE = 6_000;
 
-/** Viewers who lost their media together come back one after the other, a few ms apart, and the last one no later than this, ms. */
-const REJOIN_SPREAD = { each: 5, most: 500 };
-
 /** One conversation with one avatar: its state, turns and parts. */
 export class Session extends EventEmitter<SessionEvents> {
   readonly id: string;
@@ -65,6 +66,7 @@ export class Session extends EventEmitter<SessionEvents> {
   #listeners = 0;
   #activeAt: number;
   #suspended = false;
+  #draft: Draft | undefined;
 
   private constructor(options: SessionOptions) {
     super();
@@ -117,6 +119,7 @@ export class Session extends EventEmitter<SessionEvents> {
     session.#life.defer((reason) => parts.close(reason));
     session.#life.defer((reason) => session.#leave(reason));
     session.#life.defer(() => session.#turns.close());
+    session.#life.defer(() => session.#draft?.discard());
     parts.stage.on('air', (air) => session.#onAir(air));
     parts.stage.on('voice', () => session.#turns.sent());
     parts.stage.on('clause', (clause) => session.#clause(clause));
@@ -133,12 +136,18 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /** Queues a prompt; resolves once it can't be lost any more, or says that it can. Throws AvatarError `too_many_prompts`, `session_closed`, `not_ready`. */
-  async prompt({ text, mode, utteranceId: wanted }: PromptBody, trace?: string): Promise<PromptAccepted> {
-    if (this.#suspended) throw new AvatarError('not_ready', 'The server is stopping; send it again in a moment.');
-    if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
-    this.#activeAt = this.#options.clock.now();
-    const { stored, ...asked } = this.#turns.add(mode, text, wanted, trace);
-    return (await stored) ? asked : { ...asked, stored: false };
+  async prompt({ text, mode, utteranceId }: PromptBody, traceId?: string, heard?: Heard): Promise<PromptAccepted> {
+    return this.#asked(() => this.#turns.add(mode, text, { utteranceId, traceId, heard }));
+  }
+
+  /**
+   * Begins a reply to what the host may not have said to its end. Nothing of it is heard, shown or remembered unless it is confirmed; then it is as
+   * if it had been prompted, only sooner. One at a time: a new one discards the one before.
+   */
+  draft(text: string): Draft {
+    this.#draft?.discard();
+    this.#draft = draftOf(this.#turns, text, (ask) => this.#asked(ask));
+    return this.#draft;
   }
 
   /** A viewer tells that it sees the first picture of an utterance. */
@@ -239,6 +248,14 @@ export class Session extends EventEmitter<SessionEvents> {
     return this.#life.close(reason);
   }
 
+  async #asked(ask: () => Asked): Promise<PromptAccepted> {
+    if (this.#suspended) throw new AvatarError('not_ready', 'The server is stopping; send it again in a moment.');
+    if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
+    this.#activeAt = this.#options.clock.now();
+    const { stored, ...asked } = ask();
+    return (await stored) ? asked : { ...asked, stored: false };
+  }
+
   get #present(): boolean {
     const { webrtc, whep } = this.parts.viewers.counts;
     return this.#listeners + webrtc + whep + this.parts.hls.viewers > 0;
@@ -275,8 +292,3 @@ export class Session extends EventEmitter<SessionEvents> {
     this.emit('event', { name, payload } as SessionEvent);
   }
 }
-
-const rejoinOf = (viewers: number): EventOf<'rejoin'> => ({
-  reason: 'The media server is being replaced.',
-  withinMs: Math.min(REJOIN_SPREAD.most, viewers * REJOIN_SPREAD.each),
-});
