@@ -95,3 +95,13 @@ test('a model that fails while it is waited for is apologised for', async () => 
   await pass(20 * WORD);
   expect(of('turn')).toMatchObject([{ outcome: 'failed', spoken: 'echo sorry' }]);
 });
+
+test('a server that stops waits for no model: what was asked is answered after it', async () => {
+  const { ask, pass, session, history } = await thinking(60_000);
+  await ask('why');
+  await pass(800);
+  const suspended = session.suspend('stop');
+  await pass(WORD);
+  await suspended;
+  expect(await history.turns('session-1')).toMatchObject([{ state: 'queued', prompt: 'why' }]);
+});

@@ -38,7 +38,7 @@ export interface Talk {
    */
   apologies(error: AvatarError, utterance: Utterance, from: number): Iterable<Speech>;
   /** A short word of somebody who thinks; undefined where there is none in its language, or none is wanted. */
-  filler?(utterance: Utterance): Speech | undefined;
+  filler(utterance: Utterance): Speech | undefined;
   /** Tokens of the conversation that the model is given with a prompt. */
   readonly memory: number;
 }

@@ -53,11 +53,11 @@ export class Replies {
   async begin(pending: Pending): Promise<Speech> {
     const speech = this.#speech(pending);
     const { stage, clock, talk } = this.#options;
-    if (pending.turn.mode !== 'chat' || !talk.filler) return speech;
+    if (pending.turn.mode !== 'chat') return speech;
     const { items, first } = begun(speech.frames);
     const utterance = this.utterance(pending);
     const id = `${utterance.id}.filler`;
-    const filler = (): Speech | undefined => talk.filler?.({ ...utterance, id, mark: () => undefined });
+    const filler = (): Speech | undefined => talk.filler({ ...utterance, id, mark: () => undefined });
     await bridge(pending, first, { stage, clock, filler });
     return { ...speech, frames: items };
   }

@@ -147,6 +147,7 @@ export class Session extends EventEmitter<SessionEvents> {
   draft(text: string): Draft {
     this.#draft?.discard();
     this.#draft = draftOf(this.#turns, text, (ask) => this.#asked(ask));
+    if (this.#suspended || this.#life.state !== 'open') this.#draft.discard();
     return this.#draft;
   }
 
@@ -237,6 +238,7 @@ export class Session extends EventEmitter<SessionEvents> {
    * The session is not over; who listens is told nothing, loses the connection, and finds the session again. Idempotent.
    */
   async suspend(reason: string): Promise<void> {
+    this.#draft?.discard();
     const late = sleep(this.#options.clock, DRAIN_DEADLINE, this.#life.signal);
     await Promise.race([this.#turns.suspend().then(() => this.parts.hls.finish()), late]);
     this.#suspended = this.#life.state === 'open';

@@ -111,7 +111,7 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
 export class EchoTalk implements Talk {
   readonly prompts: Prompt[] = [];
   readonly utterances: Utterance[] = [];
-  filler?: Talk['filler'];
+  filler: Talk['filler'] = () => undefined;
   readonly memory = 1_000;
   /** Said for itself when the provider fails, one after the other until one is heard. */
   sorry: readonly string[] = [];

@@ -29,6 +29,8 @@ export class Turns {
   #current: Pending | undefined;
   #previous: Pending | undefined;
   #suspended = false;
+  /** The present turn's reply is not on the stage yet. */
+  #isBeginning = false;
 
   constructor(options: TurnsOptions, sinks: TurnSinks) {
     this.#options = options;
@@ -142,7 +144,7 @@ export class Turns {
     this.#suspended = true;
     this.#takeWaiting();
     this.#queue.end();
-    if (this.#current?.turn.state === 'queued') this.#current.abort.abort();
+    if (this.#current?.turn.state === 'queued' || this.#isBeginning) this.#current?.abort.abort();
     this.#options.stage.drain();
     await this.#running;
   }
@@ -175,7 +177,8 @@ export class Turns {
       turn.state = 'thinking';
       void this.#save(turn);
       this.#sinks.begun(turn.utteranceId);
-      const speech = await this.#replies.begin(pending);
+      this.#isBeginning = true;
+      const speech = await this.#replies.begin(pending).finally(() => (this.#isBeginning = false));
       if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
       await this.#report(pending, await this.#options.stage.play(speech));
     } catch (error) {

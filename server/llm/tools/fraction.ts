@@ -4,14 +4,16 @@ export interface Fraction {
   readonly under: bigint;
 }
 
-/** Bits of a number at most: about 1,200 digits, more than anybody says. */
-const MOST_BITS = 4_000;
+/** Bits of a number at most: about 300 digits, more than anybody says. */
+const MOST_BITS = 1_000;
 
 export function fraction(over: bigint, under = 1n): Fraction {
   if (under === 0n) throw new Error('It is divided by zero.');
   const shared = gcd(over < 0n ? -over : over, under < 0n ? -under : under) || 1n;
   const sign = under < 0n ? -1n : 1n;
-  return { over: (sign * over) / shared, under: (sign * under) / shared };
+  const lowest = { over: (sign * over) / shared, under: (sign * under) / shared };
+  if (Math.max(bitsOf(lowest.over), bitsOf(lowest.under)) > MOST_BITS) throw new Error('The number is too large.');
+  return lowest;
 }
 
 export const add = (a: Fraction, b: Fraction): Fraction => fraction(a.over * b.under + b.over * a.under, a.under * b.under);
