@@ -78,7 +78,7 @@ export const Turn = z
     mode: z.enum(['chat', 'say', 'greeting']),
     /** What was asked; absent for a greeting. */
     prompt: z.string().optional(),
-    /** What was really spoken, up to the clause that was cut. */
+    /** What was really spoken, up to the word that was cut, which is followed by an ellipsis. */
     spoken: z.string(),
     state: z.enum(['queued', 'thinking', 'speaking', 'done', 'interrupted', 'failed']),
     /** Why it ended early, where nobody asked for it. */

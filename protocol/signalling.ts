@@ -99,12 +99,14 @@ export const TurnEvent = z.object({
   stages: z
     .record(z.string(), z.number())
     .describe(
-      'ms from the prompt to each stage that was reached: prompt, firstToken, firstClause, firstAudio, firstWindow, firstFrame, playout, firstPacket, painted, end',
+      'ms to each stage that was reached, from the prompt or, for a turn that was spoken, from its last voiced frame: endOfTurn and stt (spoken turns only: it is clear that it is over; its words are known), prompt, firstToken, firstClause, firstAudio, firstWindow, firstFrame, playout, firstPacket, painted, end',
     ),
   painted: z
     .object({ viewers: z.number().int(), lastMs: z.number() })
     .optional()
-    .describe('viewers that said when the first spoken picture was on their screen, and ms from the prompt to the last of them'),
+    .describe(
+      'viewers that said when the first spoken picture was on their screen, and ms from the beginning of `stages` to the last of them',
+    ),
   usage: Usage.optional(),
 });
 export type TurnEvent = z.infer<typeof TurnEvent>;

@@ -71,8 +71,8 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     given.tts ?? createTts(config, flite, { clock, log, metrics }),
   ]);
   const spending = new Spending(config.prices, metrics);
-  const { maxViewers, historyTokens, prefer } = config;
-  const speakers = { llm, tts, flite, spending, historyTokens };
+  const { maxViewers, historyTokens, fillers: fills, prefer } = config;
+  const speakers = { llm, tts, flite, spending, historyTokens, fills };
   // Until it is known which sessions there are, all may be.
   let registry: SessionRegistry | undefined;
   const isWanted = (avatar: string): boolean => registry?.wants(avatar) ?? true;

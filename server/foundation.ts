@@ -27,6 +27,8 @@ export interface Foundation {
   readonly spending: Spending;
   /** Tokens of a conversation that the model is given with a prompt. */
   readonly historyTokens: number;
+  /** Avatars say a word while they think. */
+  readonly fills: boolean;
   /** Per session. */
   readonly maxViewers: number;
   readonly prefer: Preference;

@@ -49,6 +49,8 @@ export const PROVIDER_FIELDS = {
   LLM_PRICE: tokenPrices.optional(),
   TTS_PRICE: decimal(0, 1_000_000).optional(),
   HISTORY_TOKENS: integer(0, 10_000_000).default(4_000),
+  FILLERS: oneOf('on', 'off').default('on'),
+  TOOLS: oneOf('on', 'off').default('on'),
 };
 
 /** Never repeated: an address may hold a password. */
@@ -70,6 +72,10 @@ export interface Providers {
   };
   /** Tokens of the conversation that a model is given with a prompt. */
   readonly historyTokens: number;
+  /** A word is said while a reply to somebody who has spoken is thought of. */
+  readonly fillers: boolean;
+  /** The model may ask the server for the time, and to calculate. */
+  readonly tools: boolean;
 }
 
 export interface OpenAiSettings {
@@ -116,6 +122,8 @@ export function providersOf(read: Read): Providers {
     timeouts: { llm: read.LLM_TIMEOUT, tts: read.TTS_TIMEOUT },
     prices: { llm: read.LLM_PRICE, tts: read.TTS_PRICE },
     historyTokens: read.HISTORY_TOKENS,
+    fillers: read.FILLERS === 'on',
+    tools: read.TOOLS === 'on',
   };
 }
 

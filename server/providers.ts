@@ -5,6 +5,9 @@ import type { Patience } from '#base/timed.ts';
 import type { Config } from './config.ts';
 import { demoLlm } from './llm/demo.ts';
 import type { Llm } from './llm/llm.ts';
+import { arithmeticTool } from './llm/tools/arithmetic.ts';
+import { timeTool } from './llm/tools/time.ts';
+import { Toolbox } from './llm/tools/toolbox.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Tts } from './tts/tts.ts';
 
@@ -23,7 +26,8 @@ export async function createLlm(config: Config, { clock, log, metrics }: Around)
   const { openAiLlm } = await import('./llm/openai.ts');
   const { apiKey, baseUrl, model } = config.openai;
   const patience = patienceOf(config.timeouts.llm, WHOLE.llm);
-  return openAiLlm({ apiKey, baseUrl, model, patience, clock, failed: counted('openai', 'llm', { log, metrics }) });
+  const toolbox = config.tools ? new Toolbox([timeTool(clock), arithmeticTool()], { clock, log }) : undefined;
+  return openAiLlm({ apiKey, baseUrl, model, toolbox, patience, clock, failed: counted('openai', 'llm', { log, metrics }) });
 }
 
 /** The voice that is configured; `flite` when it is the embedded one. */

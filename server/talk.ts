@@ -11,6 +11,7 @@ import type { Talk, Utterance } from '#server/sessions/ports.ts';
 import { say, speak, type SpeakOptions, type Spoken } from '#server/speech/speak.ts';
 import type { Tts } from '#server/tts/tts.ts';
 import { apologyFor } from './apology.ts';
+import { fillersIn, nextFiller } from './fillers.ts';
 import type { Foundation } from './foundation.ts';
 
 /** How long it usually takes from an utterance's first window until it is on air, ms; the pose is chosen for then. */
@@ -32,11 +33,13 @@ export async function talkOf(
   { avatar, request, sessionId, stage, loop, log }: TalkOptions,
 ): Promise<Talk> {
   const { metrics, renderer, tts, flite, spending, phrases, clock } = foundation;
-  const options = ({ id, traceId, language, voice, signal, mark, spent }: Utterance): SpeakOptions => ({
+  const options = ({ id, traceId, language, voice, signal, mark, spent, working, confirmed }: Utterance): SpeakOptions => ({
     voice: { voice: voice ?? voiceOf(avatar, tts), language },
     request: requestOf(avatar.key, stage, { sessionId, utteranceId: id, traceId }),
     signal,
     mark,
+    working,
+    confirmed,
     spend: (usage) => spending.add(usage, spent),
     renderFailed: (error) => {
       metrics.providerErrors.inc({ provider: renderer.name, kind: 'render' });
@@ -54,7 +57,8 @@ export async function talkOf(
     frames: watched(frames, failed),
   });
   const greeting = greetingOf(avatar, tts, request);
-  if (greeting) await phrases.load(greeting, foundation);
+  const fillers = new Fillers(foundation, avatar, request);
+  await Promise.all([...(greeting ? [greeting] : []), ...fillers.keys].map((key) => phrases.load(key, foundation)));
   const pose = (signal: AbortSignal): Pose => {
     return async (idleFrame, within) => {
       const ms = ((idleFrame - stage.idleFrameIn(USUAL_START_MS) + loop) % loop) * MS_PER_FRAME;
@@ -78,6 +82,12 @@ export async function talkOf(
       const text = apologyFor(part, voice.language);
       yield speech(utterance.id, say(text, { ...foundation, tts: flite }, { ...made, voice }));
     },
+    filler: (utterance) => {
+      const key = fillers.next();
+      if (!key) return undefined;
+      const voices = phrases.around(key, foundation, pose(utterance.signal));
+      return speech(utterance.id, say(key.text, { ...foundation, ...voices }, options(utterance)));
+    },
     memory: foundation.historyTokens,
   };
 }
@@ -93,6 +103,23 @@ export function greetingOf(face: Face, tts: Tts, { voice, language }: TalkOption
   return { face, text, voice: voice ?? voiceOf(face, tts), language: language ?? face.language ?? 'en' };
 }
 
+/** What an avatar says in a session while it thinks: none twice in a row, in the session's language and voice. */
+class Fillers {
+  readonly keys: readonly PhraseKey[];
+  #last: string | undefined;
+
+  constructor({ fills, tts }: Foundation, face: Face, { voice, language }: TalkOptions['request']) {
+    const about = { face, voice: voice ?? voiceOf(face, tts), language: language ?? face.language ?? 'en' };
+    this.keys = fills ? fillersIn(languageOf(tts, about)).map((text) => ({ ...about, text })) : [];
+  }
+
+  next(): PhraseKey | undefined {
+    const texts = this.keys.map(({ text }) => text);
+    this.#last = nextFiller(texts, this.#last);
+    return this.keys.find(({ text }) => text === this.#last);
+  }
+}
+
 /** Which part of the conversation's providers failed; undefined for other errors. */
 function partOf({ code, details }: AvatarError): 'llm' | 'tts' | undefined {
   const part = code === 'provider_failed' ? details?.['part'] : undefined;
@@ -100,7 +127,7 @@ function partOf({ code, details }: AvatarError): 'llm' | 'tts' | undefined {
 }
 
 /** The embedded voice speaks English only. */
-const languageOf = ({ name }: Tts, { language }: Utterance): string => (name === 'flite' ? 'en' : language);
+const languageOf = ({ name }: Tts, { language }: Pick<Utterance, 'language'>): string => (name === 'flite' ? 'en' : language);
 
 /** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
 function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderRequest['speech']>): RenderRequest {

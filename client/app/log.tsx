@@ -5,6 +5,8 @@ import { milliseconds } from './words.ts';
 
 /** The stages of a turn in their order, in the words of someone who waits for them. */
 const STAGES: readonly (readonly [string, string])[] = [
+  ['endOfTurn', 'Turn over'],
+  ['stt', 'Words known'],
   ['firstToken', 'First word'],
   ['firstClause', 'First clause'],
   ['firstAudio', 'First sound'],

@@ -10,9 +10,9 @@ export interface Prompt {
 
 /**
  * A language model. Streams its reply in pieces of any size; aborting `signal` ends the stream quietly and frees the provider's connection.
- * One that costs something tells `spend` what was used.
+ * One that costs something tells `spend` what was used, and one that asks the server for something tells `working` each time.
  */
 export interface Llm {
   readonly name: string;
-  complete(prompt: Prompt, signal: AbortSignal, spend?: Spend): AsyncIterable<string>;
+  complete(prompt: Prompt, signal: AbortSignal, spend?: Spend, working?: () => void): AsyncIterable<string>;
 }

@@ -164,9 +164,16 @@ export class Airing {
   }
 
   #spokenUntil(heard: number): SpeechReport['spoken'] {
+    const { outlook } = this.speech;
     return this.#spoken
       .filter(({ from }) => from < heard)
-      .map(({ clause, from, to = Infinity }) => ({ clause, complete: to <= heard, heard: Math.min(heard, to) - from }));
+      .map(({ clause, from, to = Infinity }) => ({
+        clause,
+        complete: to <= heard,
+        heard: Math.min(heard, to) - from,
+        length: (outlook.clauseEndAfter(from) ?? outlook.known) - from,
+        words: outlook.wordsOf(clause.index)?.words,
+      }));
   }
 
   #wait(now: number): number | undefined {

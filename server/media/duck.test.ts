@@ -172,7 +172,10 @@ test('nobody decides: after some seconds it goes on by itself', async () => {
 test('interrupted while it is ducked it is over, closed, and reported up to where it was heard; what follows is heard alone', async () => {
   const { clock, playout, heard, bargeIns } = await onAir();
   const [old, next] = [new Voice(1, [20, 100]), new Voice(2, [20])];
-  const report = playout.play(old.speech());
+  const speech = old.speech();
+  const words = [{ text: 'clause', start: 0, end: 900 }];
+  speech.outlook.spell(1, { words, length: undefined });
+  const report = playout.play(speech);
   await clock.advance(1_400);
   const places = heard.flatMap(({ samples }) => (samples ? [old.placeOf(samples) ?? 0] : []));
   const onset = clock.now() - 110;
@@ -186,7 +189,12 @@ test('interrupted while it is ducked it is over, closed, and reported up to wher
     outcome: 'interrupted',
     spoken: [
       { complete: true, heard: 20 * TICKS_PER_FRAME },
-      { complete: false, heard: (places.at(-1) ?? 0) + TICKS_PER_OPUS_FRAME - 20 * TICKS_PER_FRAME },
+      {
+        complete: false,
+        words,
+        length: 100 * TICKS_PER_FRAME,
+        heard: (places.at(-1) ?? 0) + TICKS_PER_OPUS_FRAME - 20 * TICKS_PER_FRAME,
+      },
     ],
   });
   expect(old.closed).toBe(true);

@@ -96,7 +96,8 @@ test('in the packets that are sent, nothing of an utterance that was cut follows
   // The echo guard is told of what was sent, when it was sent, and of no silence.
   expect(own.length).toBeGreaterThan(100);
   expect(own.length).toBeLessThan(packets.length);
-  expect(own.every(({ at, peak }, n) => peak > 0 && at > (own[n - 1]?.at ?? -1))).toBe(true);
+  expect(own.filter(({ peak }) => peak > 4_000).length).toBeGreaterThan(100);
+  own.slice(1).forEach(({ at }, n) => expect(at - (own[n]?.at ?? 0)).toBeGreaterThanOrEqual(20 - 1e-6));
   await stage.close('test over');
   await loop.close();
 });

@@ -1,4 +1,4 @@
-import type { AvFrame, Clause, Packet } from '#base/media.ts';
+import type { AvFrame, Clause, Packet, Word } from '#base/media.ts';
 import type { Outlook } from '#base/outlook.ts';
 
 /** One utterance handed to the stage. */
@@ -13,6 +13,10 @@ export interface SpokenClause {
   readonly complete: boolean;
   /** Ticks of it that were heard. */
   readonly heard: number;
+  /** Ticks of its voice, as far as that was made. */
+  readonly length?: number | undefined;
+  /** When its words are heard, as far as that is known. */
+  readonly words?: readonly Word[] | undefined;
 }
 
 /** What became of an utterance: the clauses that were heard to their end or in part. Always resolves, once it is off air. */

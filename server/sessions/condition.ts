@@ -8,8 +8,8 @@ import { mayGo } from './states.ts';
 /** How long a failure stays visible as the session's state, ms. */
 const DEGRADED_FOR = 5_000;
 /** Why it listens, in words. */
-const HEARS = 'You are speaking.';
-const DUCKED = 'The avatar has fallen silent to hear you.';
+const HEARS = 'The host is speaking.';
+const DUCKED = 'The avatar has fallen silent to listen.';
 
 export interface ConditionOptions {
   readonly clock: Clock;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { tokensIn } from '#base/token-count.ts';
 import type { Turn } from '#protocol/http.ts';
-import { messages } from './history.ts';
+import { instructions, messages } from './history.ts';
 
 const turn = fc.record({
   utteranceId: fc.uuid(),
@@ -47,4 +47,12 @@ it('tells what was heard, not what was to be said', () => {
     { role: 'assistant', content: 'Because…' },
     { role: 'user', content: 'Really?' },
   ]);
+});
+
+it('says of an answer that was cut off that it was, with the instructions alone', () => {
+  const cut = { utteranceId: 'u', mode: 'chat', prompt: 'Why?', spoken: 'Because.', state: 'interrupted', askedAt: 1 } as const;
+  const said = messages([cut], 'Really?', '', 1_000);
+  expect(said[1]).toEqual({ role: 'assistant', content: 'Because. …' });
+  expect(instructions('Be kind.', said)).toMatch(/^Be kind\.\n\n.*cut off there by the user/);
+  expect(instructions('Be kind.', messages([{ ...cut, state: 'done' }], 'Really?', '', 1_000))).toBe('Be kind.');
 });

@@ -43,11 +43,16 @@ export const KEPT_TURNS = 500;
 /** Ended sessions that are remembered at start, so that their users are told that they are over. */
 export const KEPT_ENDED = 1_000;
 
+/** How an answer ends that the user talked into. */
+const CUT = '…';
+/** Said with the instructions, since what stands in an answer is spoken the next time. */
+const ON_CUTS = `An answer of yours that ends in "${CUT}" was cut off there by the user, who heard no more of it.`;
+
 /** What a message costs besides its text, tokens. */
 const PER_MESSAGE = 4;
 
 /**
- * The conversation as it was really heard, ending with `text`: what was cut off before it was spoken is not in it. Of the turns before, only the
+ * The conversation as it was really heard, ending with `text`: what was cut off before it was spoken is not in it, and that it was cut off is. Of the turns before, only the
  * newest, each whole, that fit into `budget` tokens with the system prompt and `text`, which are always there.
  */
 export function messages(past: readonly Turn[], text: string, system: string, budget: number): Prompt['messages'] {
@@ -63,9 +68,16 @@ export function messages(past: readonly Turn[], text: string, system: string, bu
   return [...heard.flat(), asked];
 }
 
-function messagesOf({ mode, prompt, spoken }: Turn): Prompt['messages'] {
+/** The system prompt for those messages. */
+export function instructions(system: string, said: Prompt['messages']): string {
+  const isCut = said.some(({ role, content }) => role === 'assistant' && content.endsWith(CUT));
+  return isCut ? `${system}\n\n${ON_CUTS}` : system;
+}
+
+function messagesOf({ mode, prompt, spoken, state }: Turn): Prompt['messages'] {
   if (spoken === '') return [];
-  const said = { role: 'assistant' as const, content: spoken };
+  const content = state === 'interrupted' && !spoken.endsWith(CUT) ? `${spoken} ${CUT}` : spoken;
+  const said = { role: 'assistant' as const, content };
   return mode === 'chat' && prompt !== undefined ? [{ role: 'user', content: prompt }, said] : [said];
 }
 

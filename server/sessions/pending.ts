@@ -4,9 +4,12 @@ import type { Clause } from '#base/media.ts';
 import { newTraceId } from '#base/trace.ts';
 import type { Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
+import type { Prompt } from '#server/llm/llm.ts';
+import type { Speech } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { Spent } from '#server/telemetry/spending.ts';
-import { Timeline } from '#server/telemetry/timeline.ts';
+import { Timeline, type Heard } from '#server/telemetry/timeline.ts';
+import { begun } from './begun.ts';
 
 /** How long a turn that is over waits to hear when its first picture was seen, ms: a turn of a word or two may be over sooner. */
 const PAINT_WAIT = 500;
@@ -23,8 +26,50 @@ export interface Pending {
   /** What providers used for it so far. */
   readonly spent: Spent;
   readonly log: Log;
+  /** How it was heard, where it was spoken. */
+  spokenTo: Heard | undefined;
+  /** Resolves once its first clause is there. */
+  readonly clause: PromiseWithResolvers<void>;
+  /** Resolves once its model asks the server for something. */
+  readonly working: PromiseWithResolvers<void>;
+  /** A filler is on air, and not yet its reply. */
+  isBridged: boolean;
+  /** Its reply, where it was begun before it was sure that the turn is over. */
+  draft: Drafted | undefined;
   /** Tells that it is over. Undefined before it is, and once it is told. */
   tell: (() => void) | undefined;
+}
+
+/** A reply that is made as far as it goes without being on air. */
+export interface Drafted {
+  /** What the model was told; it holds good as long as nothing else has been said since. */
+  readonly prompt: Prompt;
+  readonly speech: Speech;
+  /** To be resolved when it goes on air: the rest is made only then. */
+  readonly confirmed: PromiseWithResolvers<void>;
+  /** Resolves once some of it is there, or there will be nothing. */
+  readonly first: Promise<void>;
+  /** Its streams end. */
+  drop(): void;
+}
+
+/** Begins a reply ahead of time; `speak` is given what ends it, and what it has to wait for. */
+export function drafted(prompt: Prompt, speak: (signal: AbortSignal, confirmed: Promise<void>) => Speech): Drafted {
+  const abort = new AbortController();
+  const confirmed = Promise.withResolvers<void>();
+  const { frames, ...speech } = speak(abort.signal, confirmed.promise);
+  const { items, first, drop } = begun(frames);
+  return {
+    prompt,
+    speech: { ...speech, frames: items },
+    confirmed,
+    first,
+    drop: () => {
+      abort.abort();
+      confirmed.resolve();
+      drop();
+    },
+  };
 }
 
 export function pend(turn: Turn, text: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): Pending {
@@ -37,9 +82,24 @@ export function pend(turn: Turn, text: string, { clock, log }: { readonly clock:
     heard: [],
     spent: {},
     log: log.child({ utteranceId: turn.utteranceId, traceId }),
+    spokenTo: undefined,
+    clause: Promise.withResolvers(),
+    working: Promise.withResolvers(),
+    isBridged: false,
+    draft: undefined,
     tell: undefined,
   };
 }
+
+/** A turn that nobody has begun to answer. */
+export const turnOf = (mode: Turn['mode'], text: string, about: { utteranceId: string; traceId: string }): Turn => ({
+  ...about,
+  mode,
+  ...(mode === 'greeting' ? {} : { prompt: text }),
+  spoken: '',
+  state: 'queued',
+  askedAt: 0,
+});
 
 export interface EndOptions {
   readonly clock: Clock;

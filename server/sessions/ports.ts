@@ -44,6 +44,8 @@ export interface Talk {
    * is heard. None when nothing can be said about it.
    */
   apologies(error: AvatarError, utterance: Utterance, from: number): Iterable<Speech>;
+  /** A short word of somebody who thinks; undefined where there is none in its language, or none is wanted. */
+  filler(utterance: Utterance): Speech | undefined;
   /** Tokens of the conversation that the model is given with a prompt. */
   readonly memory: number;
 }
@@ -61,6 +63,10 @@ export interface Utterance {
   mark(stage: TurnStage): void;
   /** What it used so far; added to as it goes. */
   readonly spent: Spent;
+  /** The model asks the server for something, and its answer has to wait. */
+  readonly working?: (() => void) | undefined;
+  /** Nothing more than its first clause is made, and no picture is drawn, before this resolves; nothing holds it up when left out. */
+  readonly confirmed?: Promise<void> | undefined;
 }
 
 /** Everything one session is made of; closed as a whole, with the session. */

@@ -41,5 +41,5 @@ export async function open(request: Partial<CreateSession> = {}, idleTimeout = 6
     await clock.advance(0);
     await clock.advance(ms);
   };
-  return { session, pass, parts, lines, metrics, events, of, states, history };
+  return { session, pass, parts, lines, metrics, events, of, states, history, clock };
 }

@@ -7,8 +7,11 @@ import type { PromptAccepted, PromptBody, SessionInfo, Turn } from '#protocol/ht
 import type { EventName, EventOf, PaintedReport, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
+import type { Heard } from '#server/telemetry/timeline.ts';
+import type { Asked } from './asking.ts';
 import { Captions, type HostCaption } from './captions.ts';
 import { Condition } from './condition.ts';
+import { draftOf, type Draft } from './draft.ts';
 import type { KeptSession } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { SessionParts } from './ports.ts';
@@ -65,6 +68,7 @@ export class Session extends EventEmitter<SessionEvents> {
   #listeners = 0;
   #activeAt: number;
   #suspended = false;
+  #draft: Draft | undefined;
 
   private constructor(options: SessionOptions) {
     super();
@@ -119,6 +123,7 @@ export class Session extends EventEmitter<SessionEvents> {
     session.#life.defer((reason) => session.#leave(reason));
     session.#life.defer(() => session.#captions.close());
     session.#life.defer(() => session.#turns.close());
+    session.#life.defer(() => session.#draft?.discard());
     parts.stage.on('air', (air) => session.#onAir(air));
     parts.stage.on('voice', () => session.#turns.sent());
     parts.stage.on('clause', (clause) => session.#clause(clause));
@@ -135,12 +140,19 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /** Queues a prompt; resolves once it can't be lost any more, or says that it can. Throws AvatarError `too_many_prompts`, `session_closed`, `not_ready`. */
-  async prompt({ text, mode, utteranceId: wanted }: PromptBody, trace?: string): Promise<PromptAccepted> {
-    if (this.#suspended) throw new AvatarError('not_ready', 'The server is stopping; send it again in a moment.');
-    if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
-    this.#activeAt = this.#options.clock.now();
-    const { stored, ...asked } = this.#turns.add(mode, text, wanted, trace);
-    return (await stored) ? asked : { ...asked, stored: false };
+  async prompt({ text, mode, utteranceId }: PromptBody, traceId?: string, heard?: Heard): Promise<PromptAccepted> {
+    return this.#asked(() => this.#turns.add(mode, text, { utteranceId, traceId, heard }));
+  }
+
+  /**
+   * Begins a reply to what the host may not have said to its end. Nothing of it is heard, shown or remembered unless it is confirmed; then it is as
+   * if it had been prompted, only sooner. One at a time: a new one discards the one before.
+   */
+  draft(text: string): Draft {
+    this.#draft?.discard();
+    this.#draft = draftOf(this.#turns, text, (ask) => this.#asked(ask));
+    if (this.#suspended || this.#life.state !== 'open') this.#draft.discard();
+    return this.#draft;
   }
 
   /** A viewer tells that it sees the first picture of an utterance. */
@@ -237,6 +249,7 @@ export class Session extends EventEmitter<SessionEvents> {
    * The session is not over; who listens is told nothing, loses the connection, and finds the session again. Idempotent.
    */
   async suspend(reason: string): Promise<void> {
+    this.#draft?.discard();
     const late = sleep(this.#options.clock, DRAIN_DEADLINE, this.#life.signal);
     await Promise.race([this.#turns.suspend().then(() => this.parts.hls.finish()), late]);
     this.#suspended = this.#life.state === 'open';
@@ -246,6 +259,14 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Idempotent: silence, state `closed` to all who listen, then all parts end. */
   close(reason: string): Promise<void> {
     return this.#life.close(reason);
+  }
+
+  async #asked(ask: () => Asked): Promise<PromptAccepted> {
+    if (this.#suspended) throw new AvatarError('not_ready', 'The server is stopping; send it again in a moment.');
+    if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
+    this.#activeAt = this.#options.clock.now();
+    const { stored, ...asked } = ask();
+    return (await stored) ? asked : { ...asked, stored: false };
   }
 
   get #present(): boolean {

@@ -121,12 +121,15 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
 /** Speaks every word as a clause of three frames. Its model repeats the prompt; `FAIL` makes the provider fail at that word. */
 export class EchoTalk implements Talk {
   readonly prompts: Prompt[] = [];
+  readonly utterances: Utterance[] = [];
+  filler: Talk['filler'] = () => undefined;
   readonly memory = 1_000;
   /** Said for itself when the provider fails, one after the other until one is heard. */
   sorry: readonly string[] = [];
 
   speak(prompt: Prompt, utterance: Utterance): Speech {
     this.prompts.push(prompt);
+    this.utterances.push(utterance);
     utterance.mark('firstToken');
     return this.say(`echo ${prompt.messages.at(-1)?.content ?? ''}`, utterance);
   }

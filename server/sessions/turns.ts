@@ -1,64 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '#base/clock.ts';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
 import { aborted } from '#base/lifetime.ts';
-import type { Log } from '#base/log.ts';
 import type { Clause } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import { newTraceId } from '#base/trace.ts';
 import type { Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
-import type { Speech, SpeechReport } from '#server/media/types.ts';
-import type { Metrics } from '#server/telemetry/metrics.ts';
-import { Timeline } from '#server/telemetry/timeline.ts';
-import { KEPT_TURNS, messages } from './history.ts';
-import type { Journal } from './journal.ts';
-import { end, pend, type Pending } from './pending.ts';
-import type { StagePort, Talk, Utterance } from './ports.ts';
-import { playFirst, spokenText } from './spoken.ts';
+import type { SpeechReport } from '#server/media/types.ts';
+import { Timeline, type Heard } from '#server/telemetry/timeline.ts';
+import type { Asked, Asking, TurnsOptions, TurnSinks } from './asking.ts';
+import { KEPT_TURNS } from './history.ts';
+import { end, pend, turnOf, type Pending } from './pending.ts';
+import { Replies } from './replies.ts';
+import { isSaid, playFirst, spokenText } from './spoken.ts';
 
 /** Prompts that may wait while one is answered. */
 export const MAX_QUEUED = 8;
 const RESTARTED = 'The server was restarted.';
-
-export interface TurnsOptions {
-  readonly sessionId: string;
-  readonly stage: StagePort;
-  readonly talk: Talk;
-  readonly journal: Journal;
-  /** What was said before, oldest first; its turns that wait are answered, those that had begun end here. */
-  readonly past: readonly Turn[];
-  readonly greeting: string | undefined;
-  /** The greeting begins no sooner. */
-  readonly hold: Promise<void>;
-  readonly system: string;
-  readonly language: string;
-  readonly voice: string | undefined;
-  /** Somebody receives pictures who may say when they are seen. */
-  readonly isWatched: () => boolean;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
-
-export interface TurnSinks {
-  begun(utteranceId: string): void;
-  ended(turn: TurnEvent): void;
-  /** At once when something keeps a turn from going on. */
-  broken(error: AvatarError): void;
-  /** Once all that can be said is said, before `ended`. */
-  failed(error: AvatarError): void;
-  /** Nothing is left to say. */
-  resting(): void;
-}
-
-/** A turn that was taken. */
-export interface Asked {
-  readonly utteranceId: string;
-  readonly traceId: string;
-  /** True once it can't be lost any more; false when the disk doesn't take it for now. Never rejects. */
-  readonly stored: Promise<boolean>;
-}
 
 /** The turns of one session, answered one after the other in the order they were asked. */
 export class Turns {
@@ -67,13 +25,17 @@ export class Turns {
   readonly #queue = new Queue<Pending>(MAX_QUEUED);
   readonly #turns = new Map<string, Turn>();
   readonly #running: Promise<void>;
+  readonly #replies: Replies;
   #current: Pending | undefined;
   #previous: Pending | undefined;
   #suspended = false;
+  /** The present turn's reply is not on the stage yet. */
+  #isBeginning = false;
 
   constructor(options: TurnsOptions, sinks: TurnSinks) {
     this.#options = options;
     this.#sinks = sinks;
+    this.#replies = new Replies(options, () => this.all);
     for (const turn of options.past) this.#adopt({ ...turn });
     this.#running = this.#run();
   }
@@ -89,28 +51,48 @@ export class Turns {
   }
 
   /** Queues a turn, once per utterance id. Throws AvatarError `too_many_prompts`, `not_ready` when the server is stopping. */
-  add(mode: Turn['mode'], text: string, utteranceId: string = randomUUID(), traceId = newTraceId()): Asked {
+  add(mode: Turn['mode'], text: string, { utteranceId = randomUUID(), traceId = newTraceId(), heard }: Asking = {}): Asked {
     const known = this.#turns.get(utteranceId);
     if (known) return { utteranceId, traceId: (known.traceId ??= traceId), stored: this.#save(known) };
+    return this.#take(pend(turnOf(mode, text, { utteranceId, traceId }), text, this.#options), heard);
+  }
+
+  /** Begins a reply to what may not be the whole turn. Nothing of it is on air or in the transcript before it is confirmed. */
+  draft(text: string): Pending {
+    return this.#replies.draft(text);
+  }
+
+  /** It is the turn, in these words. Throws what `add` throws; the draft is then still one. */
+  confirm(pending: Pending, text: string, heard: Heard): Asked {
+    if (!isSaid(text, pending.text)) {
+      const asked = this.add('chat', text, { heard });
+      this.discard(pending);
+      return asked;
+    }
+    pending.turn.prompt = text;
+    return this.#take(pending, heard);
+  }
+
+  /** It is not the turn. */
+  discard(pending: Pending): void {
+    pending.abort.abort();
+    pending.draft?.drop();
+  }
+
+  #take(pending: Pending, heard: Heard | undefined): Asked {
     if (this.#queue.ended) {
       throw new AvatarError('not_ready', 'The server is stopping and takes no more prompts; send it again in a moment.');
     }
     if (this.#queue.size >= MAX_QUEUED) {
       throw new AvatarError('too_many_prompts', `At most ${MAX_QUEUED} prompts may wait; wait for an answer or interrupt.`);
     }
-    const asked = mode === 'greeting' ? {} : { prompt: text };
-    const turn: Turn = {
-      utteranceId,
-      mode,
-      ...asked,
-      spoken: '',
-      state: 'queued',
-      traceId,
-      askedAt: Math.round(this.#options.clock.wall()),
-    };
+    const { turn, timeline } = pending;
+    turn.askedAt = Math.round(this.#options.clock.wall());
+    pending.spokenTo = heard;
+    if (heard) timeline.hear(heard);
     this.#keep(turn);
-    this.#enqueue(turn, text);
-    return { utteranceId, traceId, stored: this.#save(turn) };
+    void this.#queue.push(pending);
+    return { utteranceId: turn.utteranceId, traceId: timeline.traceId, stored: this.#save(turn) };
   }
 
   /** Cuts what is on air and forgets what waits; each of them ends as interrupted. @param since when the host began to speak, clock ms */
@@ -132,7 +114,7 @@ export class Turns {
 
   /** The first packet of its voice is on its way. */
   sent(): void {
-    this.#current?.timeline.mark('firstPacket');
+    if (this.#current?.isBridged === false) this.#current.timeline.mark('firstPacket');
   }
 
   /** A viewer has its first picture on the screen since `agoMs`. */
@@ -162,7 +144,7 @@ export class Turns {
     this.#suspended = true;
     this.#takeWaiting();
     this.#queue.end();
-    if (this.#current?.turn.state === 'queued') this.#current.abort.abort();
+    if (this.#current?.turn.state === 'queued' || this.#isBeginning) this.#current?.abort.abort();
     this.#options.stage.drain();
     await this.#running;
   }
@@ -195,7 +177,10 @@ export class Turns {
       turn.state = 'thinking';
       void this.#save(turn);
       this.#sinks.begun(turn.utteranceId);
-      await this.#report(pending, await this.#options.stage.play(this.#speech(pending)));
+      this.#isBeginning = true;
+      const speech = await this.#replies.begin(pending).finally(() => (this.#isBeginning = false));
+      if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
+      await this.#report(pending, await this.#options.stage.play(speech));
     } catch (error) {
       if (abort.signal.aborted) this.#end(pending, 'interrupted', '');
       else await this.#fail(pending, error, []);
@@ -203,20 +188,6 @@ export class Turns {
       // What is still being made for this turn has no listener any more.
       abort.abort();
     }
-  }
-
-  #speech(pending: Pending): Speech {
-    const { talk, system, language } = this.#options;
-    const { turn, text } = pending;
-    if (turn.mode !== 'chat') return talk.say(text, this.#utterance(pending));
-    const past = this.all.filter(({ state }) => state !== 'queued' && state !== 'thinking');
-    return talk.speak({ system, messages: messages(past, text, system, talk.memory), language }, this.#utterance(pending));
-  }
-
-  #utterance({ turn, timeline, abort: { signal }, spent }: Pending): Utterance {
-    const { language, voice } = this.#options;
-    const mark = timeline.mark.bind(timeline);
-    return { id: turn.utteranceId, traceId: timeline.traceId, language, voice, signal, mark, spent };
   }
 
   #isOver({ abort }: Pending): boolean {
@@ -244,7 +215,7 @@ export class Turns {
   async #apologise(pending: Pending, error: AvatarError): Promise<SpeechReport['spoken']> {
     const { talk, stage } = this.#options;
     const from = (pending.heard.at(-1)?.clause.index ?? -1) + 1;
-    const apologies = talk.apologies(error, this.#utterance(pending), from);
+    const apologies = talk.apologies(error, this.#replies.utterance(pending), from);
     return playFirst(apologies, { stage, log: pending.log, isOver: () => this.#isOver(pending) });
   }
 
@@ -261,7 +232,10 @@ export class Turns {
 
   #takeWaiting(): Pending[] {
     const waiting: Pending[] = [];
-    for (let pending = this.#queue.shift(); pending; pending = this.#queue.shift()) waiting.push(pending);
+    for (let pending = this.#queue.shift(); pending; pending = this.#queue.shift()) {
+      pending.draft?.drop();
+      waiting.push(pending);
+    }
     return waiting;
   }
 

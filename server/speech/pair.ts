@@ -28,6 +28,8 @@ export interface PairOptions {
   readonly outlook: Outlook;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** The renderer is asked for nothing before this resolves. */
+  readonly confirmed?: Promise<void> | undefined;
   /** Aborts `signal`: the reader wants no more, so whoever makes the voice may stop. */
   stop(): void;
   /** Called once, when the renderer takes the first window. */
@@ -222,8 +224,9 @@ class Work {
 
   /** The windows, none of them much sooner than it is needed; notes when the renderer begins each and is done with it. */
   async *#inTime(): AsyncGenerator<VoicedWindow, void, undefined> {
-    const { clock, outlook, signal } = this.#options;
+    const { clock, outlook, signal, confirmed } = this.#options;
     this.#begun = true;
+    if (confirmed) await Promise.race([confirmed, this.#over.promise]);
     for await (const window of this.#windows) {
       while (!signal.aborted && window.startFrame >= this.#taken + this.#ahead(window)) {
         outlook.held = true;

@@ -30,6 +30,10 @@ export interface SpeakOptions {
   renderFailed(error: unknown): void;
   /** Told what providers used. */
   readonly spend?: Spend | undefined;
+  /** Called when the model asks the server for something, and its answer has to wait. */
+  readonly working?: (() => void) | undefined;
+  /** Nothing more than the first clause's voice is made before this resolves. */
+  readonly confirmed?: Promise<void> | undefined;
   /** The number of the first clause; 0 when left out. */
   readonly fromClause?: number | undefined;
 }
@@ -41,7 +45,7 @@ export interface Spoken {
 
 /** The walk: the model's answer to `prompt` as sound and pictures, made while it is taken. */
 export function speak(prompt: Prompt, voices: Voices, options: SpeakOptions): Spoken {
-  return walk((signal) => voices.llm.complete(prompt, signal, options.spend), voices, options);
+  return walk((signal) => voices.llm.complete(prompt, signal, options.spend, options.working), voices, options);
 }
 
 /** The same for a text that is already there. */
@@ -63,7 +67,8 @@ function walk(
   const text = marked(clauses(tokens, { clock, language: voice.language, signal, from: options.fromClause }), () =>
     mark('firstClause'),
   );
-  const said = tts.synthesize(aloud(text, voice.language, written), voice, signal, options.spend);
+  const wanted = options.confirmed ? firstThen(text, options.confirmed) : text;
+  const said = tts.synthesize(aloud(wanted, voice.language, written), voice, signal, options.spend);
   const words = new WordTimes(voice.language, outlook);
   const sound = marked(asWritten(words.told(said, written), written), () => mark('firstAudio'));
   const windows = window(words.heard(hear(sound, tts.rate)), renderer.geometry);
@@ -73,6 +78,7 @@ function walk(
     outlook,
     clock,
     signal,
+    confirmed: options.confirmed,
     firstWindow: () => mark('firstWindow'),
     firstFrame: () => mark('firstFrame'),
     renderFailed,
@@ -92,6 +98,14 @@ function paceOf(renderer: Renderer): Pace {
 
 async function* once(text: string): AsyncGenerator<string> {
   yield await Promise.resolve(text);
+}
+
+/** The first of `items`, and the others once `confirmed` resolves. */
+async function* firstThen<T>(items: AsyncIterable<T>, confirmed: Promise<void>): AsyncGenerator<T, void, undefined> {
+  for await (const item of items) {
+    yield item;
+    await confirmed;
+  }
 }
 
 async function* marked<T>(items: AsyncIterable<T>, first: () => void): AsyncGenerator<T, void, undefined> {

@@ -17,14 +17,14 @@ export function createMetrics() {
     waitingWork,
     turnStageMs: new Histogram({
       name: 'turn_stage_ms',
-      help: 'ms from the prompt to each stage of a turn',
+      help: 'ms from the prompt, or from the last voiced frame of a turn that was spoken, to each stage of a turn',
       labelNames: ['stage'],
       buckets: LATENCY_MS,
       registers,
     }),
     turnToFirstFrameMs: new Histogram({
       name: 'turn_to_first_frame_ms',
-      help: 'ms from the prompt to the first spoken frame on air',
+      help: 'ms from the prompt, or from the last voiced frame of a turn that was spoken, to the first spoken frame on air',
       buckets: LATENCY_MS,
       registers,
     }),

@@ -74,10 +74,10 @@ export class Studio {
     });
   }
 
-  /** Draws the orders, as I420, in order. */
+  /** Draws the orders, as I420, in order; none any more once `signal` aborts, also of those the thread has already. */
   draw(avatar: string, orders: readonly Order[], signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>[]> {
     if (this.#life.state !== 'open') return Promise.reject(failed('is closed'));
-    const question: Question = { id: this.#next++, avatar, orders };
+    const question: Question = { id: this.#next++, avatar, orders, wanted: signal && wantedUntil(signal) };
     if (this.#open.size === 0) this.#begin();
     return new Promise((resolve, reject) => {
       this.#open.set(question.id, { question, signal, deaths: 0, failed: false, resolve, reject });
@@ -137,7 +137,7 @@ export class Studio {
     const asked = this.#open.get(answer.id);
     this.#open.delete(answer.id);
     if (asked && 'failure' in answer && !asked.failed) return this.#askAgain(asked);
-    if (asked && 'pictures' in answer) this.#measure(asked.question);
+    if (asked && 'pictures' in answer && !asked.signal?.aborted) this.#measure(asked.question);
     if (this.#open.size > 0) this.#begin();
     else this.#watchdog.stop();
     if ('pictures' in answer) asked?.resolve(answer.pictures);
@@ -193,6 +193,18 @@ export class Studio {
       asked.reject(failed('stopped while drawing', cause));
     }
   }
+}
+
+/** One per signal, since an utterance asks many questions. */
+const wants = new WeakMap<AbortSignal, Int32Array>();
+
+function wantedUntil(signal: AbortSignal): Int32Array {
+  const known = wants.get(signal);
+  if (known) return known;
+  const wanted = new Int32Array(new SharedArrayBuffer(4)).fill(signal.aborted ? 0 : 1);
+  signal.addEventListener('abort', () => Atomics.store(wanted, 0, 0), { once: true });
+  wants.set(signal, wanted);
+  return wanted;
 }
 
 const failed = (what: string, cause?: unknown): AvatarError =>

@@ -14,9 +14,11 @@ export interface Question {
   readonly id: number;
   readonly avatar: string;
   readonly orders: readonly Order[];
+  /** 0 once nobody wants the pictures any more, shared with who asks: a message would only come after them. */
+  readonly wanted?: Int32Array | undefined;
 }
 
-/** `ready` once, before all others. */
+/** `ready` once, before all others. Fewer pictures than orders are those that were still wanted. */
 export type Answer =
   | { readonly ready: true }
   | { readonly id: number; readonly pictures: Uint8Array<ArrayBuffer>[] }
@@ -39,14 +41,16 @@ function faceOf(id: string): Promise<Face> {
   return face;
 }
 
-async function answer({ id, avatar, orders }: Question): Promise<void> {
+async function answer({ id, avatar, orders, wanted }: Question): Promise<void> {
   try {
     const face = await faceOf(avatar);
-    const pictures = orders.map((order) => {
+    const pictures: Uint8Array<ArrayBuffer>[] = [];
+    for (const order of orders) {
+      if (wanted && Atomics.load(wanted, 0) === 0) break;
       const picture = new Uint8Array(i420Bytes(size));
       face.draw(order, picture);
-      return picture;
-    });
+      pictures.push(picture);
+    }
     port?.postMessage(
       { id, pictures } satisfies Answer,
       pictures.map((picture) => picture.buffer),
