@@ -26,6 +26,8 @@ export const StopIcon = icon(<rect x="5.5" y="5.5" width="9" height="9" rx="2" f
 export const LinkIcon = icon(
   <path d="M8.3 11.7a3 3 0 0 0 4.4.2l2.4-2.4a3 3 0 0 0-4.3-4.3L9.6 6.4M11.7 8.3a3 3 0 0 0-4.4-.2L4.9 10.5a3 3 0 0 0 4.3 4.3l1.2-1.2" />,
 );
+export const CopyIcon = icon(<path d="M7.5 7.5v-3h8v8h-3M4.5 7.5h8v8h-8z" />);
+export const DownloadIcon = icon(<path d="M10 3.5v9M6.2 9 10 12.8 13.8 9M4.5 16h11" />);
 export const CheckIcon = icon(<path d="m4.5 10.5 3.6 3.6 7.4-8" />);
 export const LogIcon = icon(<path d="M4 5.5h12M4 10h12M4 14.5h7" />);
 export const CloseIcon = icon(<path d="m5.5 5.5 9 9m0-9-9 9" />);

@@ -100,7 +100,7 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const origin = `http://${request.headers.host ?? ''}`;
     const urls = (token: string) => ({
       page: `${origin}/?session=${SESSION}&token=${token}`,
@@ -117,6 +117,8 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
       return void json(201, { id: SESSION, token: 'host-token', urls: urls('host-token') });
     }
     if (pathname.endsWith('/tokens')) return void json(201, { token: 'viewer-token', urls: urls('viewer-token') });
+    const format = searchParams.get('format');
+    if (pathname.endsWith('/transcript') && format) return void response.end(`transcript as ${format}`);
     if (pathname.endsWith('/transcript')) return void json(200, { turns: [] });
     if (pathname.endsWith('/stage'))
       return void json(200, { fps: FPS, size: { width: 512, height: 512 }, epochMs, frame: frame(), state: 'idle' });

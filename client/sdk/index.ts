@@ -5,4 +5,5 @@ export { connect } from './connect.ts';
 export type { ShownCaption } from './captions.ts';
 export type { AvatarClient } from './client.ts';
 export { ClientError, asClientError, type ClientErrorCode } from './errors.ts';
+export type { TranscriptFormat } from './http.ts';
 export type { Connection, ConnectOptions, JoinedSession, LoggedTurn, Snapshot } from './types.ts';

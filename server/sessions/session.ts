@@ -80,7 +80,7 @@ export class Session extends EventEmitter<SessionEvents> {
     this.createdAt = createdAt;
     this.#options = options;
     this.#activeAt = clock.now();
-    this.#captions = new Captions({ stage: parts.stage, clock, tell: (caption) => this.#emit('caption', caption) });
+    this.#captions = new Captions({ stage: parts.stage, clock, tell: (caption) => this.#caption(caption) });
     this.#turns = new Turns(
       {
         ...options,
@@ -250,6 +250,11 @@ export class Session extends EventEmitter<SessionEvents> {
   #clause(onAir: ClauseOnAir): void {
     this.#turns.heard(onAir.utteranceId, onAir.clause, false);
     this.#captions.clause(onAir);
+  }
+
+  #caption(caption: EventOf<'caption'>): void {
+    this.parts.hls.caption(caption);
+    this.#emit('caption', caption);
   }
 
   #turnEnded(turn: TurnEvent): void {
