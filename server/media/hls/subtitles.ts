@@ -28,7 +28,7 @@ export class Subtitles {
     if (caption.who === 'host' && caption.final === false) return;
     const start = caption.who === 'host' ? Math.max(caption.start, this.#published) : caption.start;
     const others = this.#captions.filter(
-      ({ utteranceId, clause }) => utteranceId !== caption.utteranceId || clause !== caption.clause,
+      ({ utteranceId, clause, end }) => end > start - KEPT && (utteranceId !== caption.utteranceId || clause !== caption.clause),
     );
     this.#captions = [...others, { ...caption, start, end: Math.max(start, caption.end) }].sort((a, b) => a.start - b.start);
   }
