@@ -10,10 +10,12 @@ import { plain } from '#server/tts/flite-text.ts';
 import truths from '#server/speech/align/truth.fixture.json' with { type: 'json' };
 import { cpuSeconds, percentile, round, type BenchResult } from './bench.ts';
 
-/** flite's voices, with the loudest sample of their own silence; the likenesses were learned from the first four, from other sentences. */
-const VOICES = { slt: 100, awb: 200, rms: 80, kal16: 150 } as const;
-/** What is kept of the silence before a clause, ms. */
-const KEPT_BEFORE = 40;
+/** flite's voices, of which the likenesses were learned, from other sentences. */
+const VOICES = ['slt', 'awb', 'rms', 'kal16'];
+/** Samples of a millisecond, at 16 kHz. */
+const MS = 16;
+/** The silence before a clause is cut by so much at most, ms. */
+const MOST_CUT = 500;
 /** From the instant a word is due until it is on the screen, ms: half the client's tick, and half a refresh at 60 Hz. */
 const SHOWN_AFTER = 16;
 /** A word may be shown so long after its sound began, ms, and never before. */
@@ -36,8 +38,8 @@ const OTHERS = [
 
 interface Truth {
   readonly words: readonly (readonly [string, number])[];
-  readonly first: number;
-  readonly rate: number;
+  /** As flite said it, base64 of s16 at 16 kHz. */
+  readonly sound: string;
 }
 
 /** When each word's caption is due and shown against its sound, over sentences said by flite, which knows where its words are. */
@@ -45,9 +47,12 @@ export async function run(): Promise<BenchResult> {
   const texts = [...new Set(truths.map(({ text }) => text)), ...OTHERS];
   const rows: Record<string, string | number>[] = [];
   const all: number[] = [];
-  for (const [voice, hush] of Object.entries(VOICES)) {
-    const asked = texts.map((text) => ({ voice, hush, text: plain(speakable(text)) }));
-    const { stdout } = await execa('/usr/bin/python3', ['scripts/flite-words.py'], { input: JSON.stringify(asked) });
+  for (const voice of VOICES) {
+    const asked = texts.map((text) => ({ voice, text: plain(speakable(text)) }));
+    const { stdout } = await execa('/usr/bin/python3', ['scripts/flite-words.py', '--sound'], {
+      input: JSON.stringify(asked),
+      maxBuffer: 2 ** 28,
+    });
     const truth = stdout.split('\n').map((line) => JSON.parse(line) as Truth);
     const { offsets, msPerSecond } = await measure(voice, texts, truth);
     all.push(...offsets);
@@ -75,18 +80,42 @@ async function measure(voice: string, texts: readonly string[], truth: readonly 
   const written = new Map(clauses.map((clause) => [clause.index, clause]));
   const before = cpuSeconds(process.pid);
   let ticks = 0;
-  for await (const { ear } of times.heard(hear(times.told(sound, written), tts.rate))) ticks += ear.length;
+  const heard = clauses.map((): Int16Array[] => []);
+  for await (const { ear, renderer, clause } of times.heard(hear(times.told(sound, written), tts.rate))) {
+    ticks += ear.length;
+    heard[clause.index]?.push(renderer);
+  }
   const cpu = cpuSeconds(process.pid) - before;
-  const offsets = clauses.flatMap(({ index }) => offsetsOf(outlook, index, truth[index] as Truth));
+  const offsets = clauses.flatMap(({ index }) => offsetsOf(outlook, index, truth[index] as Truth, heard[index] ?? []));
   return { offsets, msPerSecond: round((cpu * 1_000) / (ticks / 48_000)) };
 }
 
 /** Where flite takes a word for several, or several for one, the sentence can't be compared. */
-function offsetsOf(outlook: Outlook, index: number, { words, first, rate }: Truth): number[] {
+function offsetsOf(outlook: Outlook, index: number, { words, sound }: Truth, heard: readonly Int16Array[]): number[] {
   const told = outlook.wordsOf(index)?.words ?? [];
   if (told.length !== words.length) return [];
-  const cut = Math.max(0, (first * 1_000) / rate - KEPT_BEFORE);
+  const bytes = Buffer.from(sound, 'base64');
+  const whole = envelope([new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)]);
+  const cut = shiftOf(whole, envelope(heard));
   return told.map(({ start }, word) => start / 48 + SHOWN_AFTER - ((words[word]?.[1] ?? NaN) - cut));
+}
+
+/** How loud each millisecond is. */
+function envelope(parts: readonly Int16Array[]): number[] {
+  const samples = parts.flatMap((part) => Array.from(part, Math.abs));
+  return Array.from({ length: Math.floor(samples.length / MS) }, (_, ms) =>
+    samples.slice(ms * MS, (ms + 1) * MS).reduce((sum, one) => sum + one, 0),
+  );
+}
+
+/** How many ms of `whole` come before `part` begins. */
+function shiftOf(whole: readonly number[], part: readonly number[]): number {
+  let best = { shift: 0, off: Infinity };
+  for (let shift = 0; shift <= MOST_CUT; shift += 1) {
+    const off = part.reduce((sum, one, ms) => sum + Math.abs(one - (whole[ms + shift] ?? 0)), 0);
+    if (off < best.off) best = { shift, off };
+  }
+  return best.shift;
 }
 
 const shareOf = (values: readonly number[], is: (value: number) => boolean): number =>

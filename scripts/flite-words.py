@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Where flite says each word, as flite itself knows it: the truth that word times are measured and learned by.
 
-Reads a JSON list of {"voice", "text", "hush"} and writes, a line each, the rate, each word with when it is heard, each sound ("phone") with its
-place and its word's number (-1 for a pause), ms, and the first sample louder than `hush`. With --sound, the samples too (base64, s16).
+Reads a JSON list of {"voice", "text"} and writes, a line each, the rate, each word with when it is heard, and each sound ("phone") with its
+place and its word's number (-1 for a pause), ms. With --sound, the samples too (base64, s16).
 Needs flite's shared libraries, which ffmpeg's flite voice brings along.
 """
 
@@ -71,7 +71,7 @@ def bursts(samples: list[int], start: int, end: int, usual: float) -> float:
     return first + rises.index(max(rises)) * STEP
 
 
-def said(flite: ctypes.CDLL, voice: int, text: str, hush: int) -> dict[str, object]:
+def said(flite: ctypes.CDLL, voice: int, text: str) -> dict[str, object]:
     wave = flite.flite_text_to_wave(text.encode(), voice)
     rate, samples = wave.contents.rate, wave.contents.samples[: wave.contents.count]
     flite.delete_wave(wave)
@@ -92,9 +92,8 @@ def said(flite: ctypes.CDLL, voice: int, text: str, hush: int) -> dict[str, obje
         phones.append([name, round(before * 1000, 1), round(end * 1000, 1), len(words) - 1 if token else -1])
         before, item = end, flite.item_next(item)
     flite.delete_utterance(utterance)
-    first = next((at for at, one in enumerate(samples) if abs(one) > hush), 0)
     sound = b"".join(one.to_bytes(2, "little", signed=True) for one in samples) if "--sound" in sys.argv else b""
-    return {"rate": rate, "words": words, "phones": phones, "first": first, "sound": base64.b64encode(sound).decode()}
+    return {"rate": rate, "words": words, "phones": phones, "sound": base64.b64encode(sound).decode()}
 
 
 def main() -> None:
@@ -104,7 +103,7 @@ def main() -> None:
         name = asked["voice"]
         if name not in voices:
             voices[name] = voice_of(name)
-        print(json.dumps(said(flite, voices[name], asked["text"], asked.get("hush", 0))), flush=True)
+        print(json.dumps(said(flite, voices[name], asked["text"])), flush=True)
 
 
 main()

@@ -3,7 +3,7 @@ import { TICKS_PER_FRAME } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import type { Caption } from '#protocol/signalling.ts';
 import { Captions } from './captions.ts';
-import { SilentStage } from './silent.fixture.ts';
+import { SilentStage, StillHls } from './silent.fixture.ts';
 
 const EPOCH = 1_700_000_000_000;
 const frames = (count: number): number => count * TICKS_PER_FRAME;
@@ -12,7 +12,12 @@ function open() {
   const time = { ms: 0 };
   const clock = { now: () => time.ms, wall: () => EPOCH + time.ms, at: () => () => undefined };
   const told: Caption[] = [];
-  const captions = new Captions({ stage: new SilentStage(clock), clock, tell: (caption) => told.push(caption) });
+  const captions = new Captions({
+    stage: new SilentStage(clock),
+    hls: new StillHls(),
+    clock,
+    tell: (caption) => told.push(caption),
+  });
   const outlook = new Outlook(0);
   const clause = { utteranceId: 'one', clause: { index: 0, text: 'Good day' }, outlook, startFrame: 100, endFrame: 110 };
   const words = [

@@ -80,7 +80,7 @@ export class Session extends EventEmitter<SessionEvents> {
     this.createdAt = createdAt;
     this.#options = options;
     this.#activeAt = clock.now();
-    this.#captions = new Captions({ stage: parts.stage, clock, tell: (caption) => this.#caption(caption) });
+    this.#captions = new Captions({ ...parts, clock, tell: (caption) => this.#emit('caption', caption) });
     this.#turns = new Turns(
       {
         ...options,
@@ -154,9 +154,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /** What the host says, as it is understood so far; told again as that changes, under the same id. */
-  hostCaption(caption: HostCaption): void {
-    this.#captions.host(caption);
-  }
+  readonly hostCaption = (caption: HostCaption): void => this.#captions.host(caption);
 
   /** Somebody who listens has come; call the answer when they go. */
   enter(): () => void {
@@ -187,13 +185,12 @@ export class Session extends EventEmitter<SessionEvents> {
   info(): SessionInfo {
     const { avatar, viewers, hls } = this.parts;
     const { state, reason } = this.#state;
-    const shown = reason === undefined ? {} : { reason };
     const counts = { ...viewers.counts, hls: hls.viewers };
     return {
       id: this.id,
       avatar: avatar.id,
       state,
-      ...shown,
+      ...(reason === undefined ? {} : { reason }),
       createdAt: this.createdAt,
       viewers: counts,
       timings: this.#timings,
@@ -243,18 +240,13 @@ export class Session extends EventEmitter<SessionEvents> {
     if (state === 'idle' || utteranceId === undefined || utteranceId !== this.#turns.current) return;
     const less = state === 'speaking' ? this.parts.avatar.lesser : undefined;
     if (state === 'speaking') this.#turns.onAir(utteranceId);
-    const eta = etaMs === undefined ? {} : { etaMs: Math.round(etaMs) };
-    this.#go({ state: less === undefined ? state : 'degraded', utteranceId, ...eta, reason: less ?? reason });
+    const eta = etaMs && Math.round(etaMs);
+    this.#go({ state: less === undefined ? state : 'degraded', utteranceId, etaMs: eta, reason: less ?? reason });
   }
 
   #clause(onAir: ClauseOnAir): void {
     this.#turns.heard(onAir.utteranceId, onAir.clause, false);
     this.#captions.clause(onAir);
-  }
-
-  #caption(caption: EventOf<'caption'>): void {
-    this.parts.hls.caption(caption);
-    this.#emit('caption', caption);
   }
 
   #turnEnded(turn: TurnEvent): void {

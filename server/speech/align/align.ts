@@ -100,17 +100,19 @@ export class Aligner {
   }
 
   #spans(way: Int32Array): Span[] {
-    const found: { from: number; to: number; opens?: number; held?: number }[] = [];
+    const found = new Map<number, { from: number; to: number; opens?: number; held?: number }>();
     way.forEach((stop, look) => {
       const { word, held } = this.#places[stop] as Place;
       if (word === undefined) return;
-      const span = (found[word] ??= { from: look, to: look });
+      const span = found.get(word) ?? { from: look, to: look };
+      found.set(word, span);
       span.to = look + 1;
       if (held === 0) span.opens = look + 1;
       if (held !== undefined) span.held = look;
     });
     let last = 0;
-    return Array.from(found, (span) => {
+    return Array.from({ length: 1 + Math.max(-1, ...found.keys()) }, (_, word) => {
+      const span = found.get(word);
       if (!span) return { start: last, end: last };
       const { from, to, opens = from, held } = span;
       const start = held === undefined ? from * HOP : this.#burst(from * HOP, held * HOP, opens * HOP);
