@@ -165,14 +165,16 @@ describe('the page', { timeout: 120_000 }, () => {
   });
 
   it('lets the conversation be copied and downloaded, with who said what when', async () => {
-    const { link, url, say } = await serve();
+    const { link, url, say, turns } = await serve();
     await browser.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
     const page = await open(`${link}&transport=hls`);
     await shows(page, 'state', /Listening/);
     const { utteranceId } = await page.evaluate(() => window.avatar.prompt('How are you?'));
+    const asked = { utteranceId, mode: 'chat', prompt: 'How are you?', askedAt: Date.UTC(2026, 0, 2, 3, 4, 5) } as const;
+    turns.push({ ...asked, spoken: 'I am…', state: 'interrupted', startedAt: asked.askedAt + 1_000 });
     say('turn', { utteranceId, outcome: 'interrupted', spoken: 'I am…', stages: {} });
     await page.getByRole('button', { name: 'Log', exact: true }).click();
-    await shows(page, 'log', /Ada.*I am….*Interrupted/s);
+    await shows(page, 'log', /You \d+:04:05.*How are you\?.*Ada \d+:04:06.*I am….*Interrupted/s);
     await page.getByTestId('copy-log').click();
     await shows(page, 'copy-log', /Copied/);
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('transcript as txt');
