@@ -54,11 +54,12 @@ describe('captions', () => {
     const spoken = await page.getByTestId('spoken').textContent();
     await page.close();
 
-    const words = TEXT.split(' ');
-    const grown = shown.filter(({ heard: text }) => text !== '').map(({ heard: text }) => text.split(' ').length);
-    expect(grown).toEqual([1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(shown.map(({ heard: text }) => text).filter((text) => /[.]$/.test(text))).toHaveLength(2);
-    expect(words).toHaveLength(11);
+    // One by one; on a loaded machine two may come at once.
+    const texts = shown.map(({ heard: text }) => text).filter((text) => text !== '');
+    const clauses = [texts.filter((text) => text.startsWith('Good')), texts.filter((text) => text.startsWith('Patience'))];
+    expect(clauses.map((grown) => grown.at(-1)).join(' ')).toBe(TEXT);
+    for (const grown of clauses) grown.forEach((text, at) => expect(text.startsWith(grown[at - 1] ?? '')).toBe(true));
+    expect(texts.length).toBeGreaterThanOrEqual(8);
     expect(spoken).toContain('Patience');
     // "Good" begins with a silence: the sound that counts is its burst, the first there is.
     const sound = heard.find(({ rms }) => rms > VOICE)?.at ?? NaN;
