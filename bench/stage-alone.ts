@@ -33,6 +33,7 @@ const stage = Stage.create({ idle: loop, producers, stamped: false, clock, log: 
 const rendition =
   hls === 'hls'
     ? HlsRendition.create({
+        language: 'en',
         mode: 'always',
         subscribe: (sink) => stage.subscribe(sink),
         epochMs: stage.status().epochMs,

@@ -34,6 +34,7 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
       ageMs,
       epochMs: stage.status().epochMs,
       size: renderer.geometry,
+      language: request.language ?? avatar.language ?? 'en',
       log,
       metrics,
       clock,

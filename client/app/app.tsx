@@ -44,7 +44,7 @@ export function App({ client }: { client: AvatarClient }) {
           <Composer client={client} snapshot={snapshot} onAsked={noteAsked} />
         )}
       </main>
-      <Log turns={turns} isOpen={isLogOpen} onClose={() => setLogOpen(false)} />
+      <Log client={client} avatar={session?.avatar?.name} turns={turns} isOpen={isLogOpen} onClose={() => setLogOpen(false)} />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { AvatarClient, Snapshot } from '#client/sdk/index.ts';
+import { writeClipboard } from './clipboard.ts';
 import { CheckIcon, LinkIcon, LogIcon } from './icons.tsx';
 import { route } from './words.ts';
 
@@ -57,13 +58,4 @@ function CopyLink({ client }: { client: AvatarClient }) {
       <span role="status">{SAID[copied]}</span>
     </button>
   );
-}
-
-/** Safari only lets text in that was promised within the click; Firefox may not know promised items. */
-async function writeClipboard(text: Promise<string>): Promise<void> {
-  try {
-    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': text })]);
-  } catch {
-    await navigator.clipboard.writeText(await text);
-  }
 }

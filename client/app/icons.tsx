@@ -39,6 +39,8 @@ export const MicrophoneOffIcon = icon(
   </>,
 );
 export const ChevronUpIcon = icon(<path d="m6 12 4-4 4 4" />);
+export const CopyIcon = icon(<path d="M7.5 7.5v-3h8v8h-3M4.5 7.5h8v8h-8z" />);
+export const DownloadIcon = icon(<path d="M10 3.5v9M6.2 9 10 12.8 13.8 9M4.5 16h11" />);
 export const CheckIcon = icon(<path d="m4.5 10.5 3.6 3.6 7.4-8" />);
 export const LogIcon = icon(<path d="M4 5.5h12M4 10h12M4 14.5h7" />);
 export const CloseIcon = icon(<path d="m5.5 5.5 9 9m0-9-9 9" />);

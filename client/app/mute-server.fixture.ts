@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Server, type Socket } from 'socket.io';
-import { CreateSession } from '#protocol/http.ts';
+import { CreateSession, type Turn } from '#protocol/http.ts';
 import { REQUESTS, type AnswerOf, type EventName, type EventOf, type RequestName, type RequestOf } from '#protocol/signalling.ts';
 import { asClientError } from '#client/sdk/index.ts';
 import { deafTransport, neverSent, routerCapabilities } from './mute-media.fixture.ts';
@@ -54,6 +54,7 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
   const epochMs = Date.now();
   const heard: { name: RequestName; body: unknown }[] = [];
   const created: CreateSession[] = [];
+  const turns: Turn[] = [];
 
   const ffmpeg = spawn('ffmpeg', testPicture(join(hlsDir, 'index.m3u8')), { stdio: 'ignore' });
   const http = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
@@ -102,7 +103,7 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const origin = `http://${request.headers.host ?? ''}`;
     const urls = (token: string) => ({
       page: `${origin}/?session=${SESSION}&token=${token}`,
@@ -119,7 +120,9 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
       return void json(201, { id: SESSION, token: 'host-token', urls: urls('host-token') });
     }
     if (pathname.endsWith('/tokens')) return void json(201, { token: 'viewer-token', urls: urls('viewer-token') });
-    if (pathname.endsWith('/transcript')) return void json(200, { turns: [] });
+    const format = searchParams.get('format');
+    if (pathname.endsWith('/transcript') && format) return void response.end(`transcript as ${format}`);
+    if (pathname.endsWith('/transcript')) return void json(200, { turns });
     if (pathname.endsWith('/stage'))
       return void json(200, { fps: FPS, size: { width: 512, height: 512 }, epochMs, frame: frame(), state: 'idle' });
     const file = pathname.startsWith('/hls/')
@@ -147,6 +150,8 @@ export async function muteServer({ pageDir, role = 'host', refuses, answers = {}
     io,
     /** What was asked by socket so far. */
     heard: (name: RequestName) => heard.filter((one) => one.name === name).map(({ body }) => body),
+    /** What its transcript says. */
+    turns,
     /** The bodies of `POST /v1/sessions`. */
     created,
     /** The number of the frame that is released now. */

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ClientError } from '#client/sdk/index.ts';
@@ -131,6 +132,57 @@ describe('the page', { timeout: 120_000 }, () => {
       await page.waitForTimeout(100);
     }
     expect(shown).not.toContain('Never said.');
+  });
+
+  it('shows words one by one as they are heard, tells a screen reader the clause as a whole, and shows what the host is understood to say', async () => {
+    const { link, say, frame } = await serve();
+    const page = await open(`${link}&transport=hls`);
+    await plays(page);
+    const start = frame() + 40;
+    const words = [
+      { text: 'Good', start: start + 2, end: start + 10 },
+      { text: 'morning.', start: start + 30, end: start + 50 },
+    ];
+    say('caption', { utteranceId: 'one', clause: 0, text: 'Good morning.', start, end: start + 60, words });
+    const shown: string[] = [];
+    const spoken: string[] = [];
+    while (!(shown.includes('Good morning.') && shown.at(-1) === '')) {
+      shown.push(await textOf(page, 'caption'));
+      spoken.push(await textOf(page, 'spoken'));
+      await page.waitForTimeout(40);
+    }
+    const changes = shown.filter((text, at) => text !== shown[at - 1]);
+    expect(changes.filter((text) => text !== '')).toEqual(['Good', 'Good morning.']);
+    expect([...new Set(spoken)].filter(Boolean)).toEqual(['Good morning.']);
+    expect(await page.getByTestId('caption').getAttribute('aria-hidden')).toBe('true');
+
+    const host = { who: 'host', utteranceId: 'phrase', clause: 0, start: start - 10, end: frame() + 75 } as const;
+    say('caption', { ...host, text: 'Hello their', final: false });
+    await shows(page, 'caption', /^Hello their$/);
+    say('caption', { ...host, text: 'Hello there', final: true });
+    await shows(page, 'caption', /^Hello there$/);
+    await shows(page, 'spoken', /You: Hello there/);
+  });
+
+  it('lets the conversation be copied and downloaded, with who said what when', async () => {
+    const { link, url, say, turns } = await serve();
+    await browser.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
+    const page = await open(`${link}&transport=hls`);
+    await shows(page, 'state', /Listening/);
+    const { utteranceId } = await page.evaluate(() => window.avatar.prompt('How are you?'));
+    const asked = { utteranceId, mode: 'chat', prompt: 'How are you?', askedAt: Date.UTC(2026, 0, 2, 3, 4, 5) } as const;
+    turns.push({ ...asked, spoken: 'I am…', state: 'interrupted', startedAt: asked.askedAt + 1_000 });
+    say('turn', { utteranceId, outcome: 'interrupted', spoken: 'I am…', stages: {} });
+    await page.getByRole('button', { name: 'Log', exact: true }).click();
+    await shows(page, 'log', /You \d+:04:05.*How are you\?.*Ada \d+:04:06.*I am….*Interrupted/s);
+    await page.getByTestId('copy-log').click();
+    await shows(page, 'copy-log', /Copied/);
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('transcript as txt');
+    for (const format of ['txt', 'json', 'vtt']) {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId(`download-${format}`).click()]);
+      expect(download.suggestedFilename()).toBe(`conversation.${format}`);
+      expect(await text(await download.createReadStream())).toBe(`transcript as ${format}`);
+    }
   });
 
   it('tells a session that is gone from one that ends, and offers to start again', async () => {

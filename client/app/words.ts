@@ -95,5 +95,8 @@ export function route({ status, transport }: Connection): string {
   return transport === 'webrtc' ? 'Live by WebRTC' : 'Live by HLS';
 }
 
+/** As the viewer's own clocks show it. */
+export const timeOfDay = (unixMs: number): string => new Date(unixMs).toLocaleTimeString([], { timeStyle: 'medium' });
+
 export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 export const milliseconds = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : seconds(ms));

@@ -57,6 +57,32 @@ describe('captions', () => {
     expect(captions.at(220)?.clause).toBe(0);
   });
 
+  it('shows no word before it is heard, and none that is not', () => {
+    const captions = new Captions();
+    const words = [
+      { text: 'Well,', start: 101.5, end: 110 },
+      { text: 'well.', start: 120, end: 130 },
+    ];
+    captions.add(clause(0, 60, 100));
+    captions.add({ ...clause(1, 100, 135), text: 'Well, well.', words });
+    expect(captions.at(101.4, 20)?.clause).toBe(0);
+    expect(captions.at(101.5, 20)?.heard).toBe('Well,');
+    expect(captions.at(119.9)?.heard).toBe('Well,');
+    expect(captions.at(120)?.heard).toBe('Well, well.');
+    captions.cut({ utteranceId: 'utterance', outcome: 'interrupted' }, 115);
+    expect(captions.at(114)?.heard).toBe('Well,');
+    expect(captions.at(121, 20)?.heard).toBe('Well,');
+  });
+
+  it('keeps the host’s words beside the avatar’s', () => {
+    const captions = new Captions();
+    captions.add(clause(0, 100, 150));
+    captions.add({ ...clause(0, 120, 140, 'phrase'), who: 'host', text: 'Helo', final: false });
+    captions.add({ ...clause(0, 120, 145, 'phrase'), who: 'host', text: 'Hello', final: true });
+    expect(captions.at(130)?.text).toBe('clause 0');
+    expect(captions.at(130, 0, 'host')).toMatchObject({ text: 'Hello', heard: 'Hello', final: true });
+  });
+
   it('never shows a clause before it is heard or after it has lingered, in whatever order they come', () => {
     const gaps = fc.array(fc.record({ pause: fc.nat(50), length: fc.integer({ min: 1, max: 100 }) }), {
       minLength: 1,
@@ -72,7 +98,7 @@ describe('captions', () => {
         for (let frame = 0; frame < at + linger + 5; frame += 1) {
           const shown = captions.at(frame, linger);
           const spoken = clauses.find(({ start, end }) => start <= frame && frame < end);
-          if (spoken) expect(shown).toEqual(spoken);
+          if (spoken) expect(shown).toMatchObject(spoken);
           else if (shown) expect(frame).toBeLessThan(shown.end + linger);
         }
       }),

@@ -2,7 +2,7 @@ import type { PromptBody } from '#protocol/http.ts';
 import type { AnswerOf } from '#protocol/signalling.ts';
 import { Emitter } from './emitter.ts';
 import { asClientError, ClientError } from './errors.ts';
-import { createToken, obtainSession, transcript, type Credentials } from './http.ts';
+import { createToken, obtainSession, transcript, transcriptFile, type Credentials, type TranscriptFormat } from './http.ts';
 import { Microphone } from './microphone.ts';
 import { Owned } from './owned.ts';
 import { Presence } from './presence.ts';
@@ -87,13 +87,22 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     const { session } = this.snapshot;
     if (!session) throw new ClientError('not_ready', 'There is no session yet.');
     const { turns } = await transcript(this.#server, session, this.#owned.signal);
-    return turns.map(({ utteranceId, mode, prompt, spoken, state }) => ({
+    return turns.map(({ utteranceId, mode, prompt, spoken, state, askedAt, startedAt }) => ({
       utteranceId,
       mode,
+      askedAt,
+      ...(startedAt === undefined ? {} : { startedAt }),
       ...(prompt === undefined ? {} : { prompt }),
       ...(spoken === '' ? {} : { spoken }),
       ...(state === 'done' || state === 'interrupted' || state === 'failed' ? { outcome: state } : {}),
     }));
+  }
+
+  /** The same as a file: who said what when, with what was interrupted. @throws ClientError */
+  async transcriptFile(format: TranscriptFormat): Promise<Blob> {
+    const { session } = this.snapshot;
+    if (!session) throw new ClientError('not_ready', 'There is no session yet.');
+    return transcriptFile(this.#server, session, format, this.#owned.signal);
   }
 
   /** Must be called by a touch, click or key while `sound.blocked`. */

@@ -67,6 +67,23 @@ export function transcript(server: URL, { id, token }: Credentials, signal: Abor
   return call(server, { path: `/v1/sessions/${id}/transcript`, answer: Transcript, token, signal });
 }
 
+/** `GET /v1/sessions/:id/transcript?format=…`, to be kept. @throws ClientError */
+export async function transcriptFile(
+  server: URL,
+  { id, token }: Credentials,
+  format: TranscriptFormat,
+  signal: AbortSignal,
+): Promise<Blob> {
+  const url = new URL(`/v1/sessions/${id}/transcript?format=${format}`, server);
+  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` }, signal }).catch((cause: unknown) => {
+    throw new ClientError('unreachable', `The server at ${server.origin} can't be reached.`, { cause });
+  });
+  if (!response.ok) throw httpError(response.status, await response.json().catch(() => undefined));
+  return response.blob();
+}
+
+export type TranscriptFormat = 'json' | 'txt' | 'vtt';
+
 export function playlistUrl(server: URL, { id, token }: Credentials): string {
   const url = new URL(`/hls/${id}/index.m3u8`, server);
   url.searchParams.set('token', token);

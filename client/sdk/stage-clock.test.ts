@@ -39,3 +39,19 @@ it('believes the playlist about what is playing over HLS', () => {
   clock.begin({ epochMs: 1_000_000, fps: 25 }, 1_010_000);
   expect(clock.heard(1_007_600)).toBeCloseTo(190);
 });
+
+it('takes what is seen for what is heard, whatever the way of the pictures takes, and over the end of 32 bits', () => {
+  for (const first of [1_000, 1_193_040]) {
+    const { time, clock } = steppedClock();
+    clock.sync({ frame: first, fps: 25, epochMs: 0 }, clock.nowMs);
+    for (let n = 0; n < 20; n += 1) {
+      time.ms += 40;
+      // 130 ms behind, one of them late on its way.
+      clock.picture(((first + n - 2.25) * 3_600) % 2 ** 32, time.ms + (n === 10 ? 35 : 0));
+    }
+    expect(clock.released).toBeCloseTo(first + 20.5);
+    expect(clock.heard()).toBeCloseTo(first + 20.5 - 3.75);
+    time.ms += 5_000;
+    expect(clock.heard()).toBeCloseTo(first + 145.5 - 2);
+  }
+});

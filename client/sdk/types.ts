@@ -77,4 +77,7 @@ export interface LoggedTurn extends Partial<Omit<TurnEvent, 'utteranceId'>> {
   readonly utteranceId: string;
   readonly prompt?: string;
   readonly mode?: Turn['mode'];
+  /** When it was asked, and when the answer began to be heard, Unix ms. */
+  readonly askedAt?: number;
+  readonly startedAt?: number;
 }

@@ -97,6 +97,8 @@ describe('every route', () => {
       'PATCH /v1/sessions/:id/whep/:viewer': 'viewer',
       'DELETE /v1/sessions/:id/whep/:viewer': 'viewer',
       'GET /hls/:id/index.m3u8': 'viewer',
+      'GET /hls/:id/captions.m3u8': 'viewer',
+      'GET /hls/:id/main.m3u8': 'viewer',
       'GET /hls/:id/:file': 'viewer',
     });
   });

@@ -34,6 +34,11 @@ test('a session from start to end', async () => {
     .toMatchObject([
       { ...asked.json<{ utteranceId: string }>(), mode: 'say', prompt: 'hi you', spoken: 'hi you', state: 'done' },
     ]);
+  const lines = await app.inject({ url: `${at}/transcript?format=txt`, headers });
+  expect(lines.headers['content-type']).toMatch(/^text\/plain/);
+  expect(lines.body).toMatch(/You \(to be said\): hi you\n.*: hi you\n$/);
+  expect((await app.inject({ url: `${at}/transcript?format=vtt`, headers })).body).toMatch(/^WEBVTT\n\n00:00:00/);
+  expect((await app.inject({ url: `${at}/transcript?format=pdf`, headers })).statusCode).toBe(400);
   expect((await app.inject({ url: at, headers })).json()).toMatchObject({
     id,
     avatar: 'default',

@@ -2,7 +2,7 @@ import type { Clock } from '#base/clock.ts';
 import { MS_PER_FRAME, TICKS_PER_FRAME } from '#base/media.ts';
 import type { Caption } from '#protocol/signalling.ts';
 import type { ClauseOnAir } from '#server/media/types.ts';
-import type { StagePort } from './ports.ts';
+import type { HlsPort, StagePort } from './ports.ts';
 
 /** A phrase of the host as it is understood so far. */
 export interface HostCaption {
@@ -18,6 +18,7 @@ export interface HostCaption {
 
 export interface CaptionsOptions {
   readonly stage: Pick<StagePort, 'status' | 'sync'>;
+  readonly hls: Pick<HlsPort, 'caption'>;
   readonly clock: Clock;
   readonly tell: (caption: Caption) => void;
 }
@@ -57,9 +58,9 @@ export class Captions {
 
   /** @see Session.hostCaption */
   host({ id, text, final, startMs, endMs }: HostCaption): void {
-    const { clock, tell } = this.#options;
+    const { clock } = this.#options;
     const [start, end] = [startMs, endMs].map((ms) => this.#frameAt(ms - clock.now())) as [number, number];
-    tell({ who: 'host', utteranceId: id, clause: 0, text, final, start: Math.floor(start), end: Math.ceil(end) });
+    this.#say({ who: 'host', utteranceId: id, clause: 0, text, final, start: Math.floor(start), end: Math.ceil(end) });
   }
 
   close(): void {
@@ -68,6 +69,11 @@ export class Captions {
 
   #tell(caption: Caption): void {
     this.#told = caption;
+    this.#say(caption);
+  }
+
+  #say(caption: Caption): void {
+    this.#options.hls.caption(caption);
     this.#options.tell(caption);
   }
 

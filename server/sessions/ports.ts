@@ -31,7 +31,8 @@ export type ViewersPort = EventEmitter<BroadcastEvents> &
 
 export type WhepPort = Pick<Broadcast, 'offer' | 'patch' | 'delete'>;
 
-export type HlsPort = EventEmitter<RenditionEvents> & Pick<HlsRendition, 'viewers' | 'playlist' | 'file' | 'finish'>;
+export type HlsPort = EventEmitter<RenditionEvents> &
+  Pick<HlsRendition, 'viewers' | 'playlist' | 'captions' | 'variants' | 'caption' | 'file' | 'finish'>;
 
 /** The model and the voice, bound to the session's avatar and renderer. */
 export interface Talk {

@@ -87,7 +87,7 @@ export class Session extends EventEmitter<SessionEvents> {
       isAnswering: () => this.#turns.current !== undefined,
       tell: (state) => this.#emit('state', state),
     });
-    this.#captions = new Captions({ stage: parts.stage, clock, tell: (caption) => this.#emit('caption', caption) });
+    this.#captions = new Captions({ ...parts, clock, tell: (caption) => this.#emit('caption', caption) });
     this.#turns = new Turns(
       {
         ...options,
@@ -186,9 +186,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /** What the host says, as it is understood so far; told again as that changes, under the same id. */
-  hostCaption(caption: HostCaption): void {
-    this.#captions.host(caption);
-  }
+  readonly hostCaption = (caption: HostCaption): void => this.#captions.host(caption);
 
   /** Somebody who listens has come; call the answer when they go. */
   enter(): () => void {
@@ -219,13 +217,12 @@ export class Session extends EventEmitter<SessionEvents> {
   info(): SessionInfo {
     const { avatar, viewers, hls } = this.parts;
     const { state, reason } = this.state;
-    const shown = reason === undefined ? {} : { reason };
     const counts = { ...viewers.counts, hls: hls.viewers };
     return {
       id: this.id,
       avatar: avatar.id,
       state,
-      ...shown,
+      ...(reason === undefined ? {} : { reason }),
       createdAt: this.createdAt,
       viewers: counts,
       timings: this.#timings,
@@ -279,8 +276,8 @@ export class Session extends EventEmitter<SessionEvents> {
     if (state === 'ducked') return this.#condition.ducked(utteranceId);
     const less = state === 'speaking' ? this.parts.avatar.lesser : undefined;
     if (state === 'speaking') this.#turns.onAir(utteranceId);
-    const eta = etaMs === undefined ? {} : { etaMs: Math.round(etaMs) };
-    this.#condition.go({ state: less === undefined ? state : 'degraded', utteranceId, ...eta, reason: less ?? reason });
+    const eta = etaMs && Math.round(etaMs);
+    this.#condition.go({ state: less === undefined ? state : 'degraded', utteranceId, etaMs: eta, reason: less ?? reason });
   }
 
   #clause(onAir: ClauseOnAir): void {

@@ -4,6 +4,7 @@ import { AvatarError } from '#base/errors.ts';
 import { FPS, TICKS_PER_FRAME, type AvFrame, type Clause } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import type { StageStatus } from '#protocol/http.ts';
+import type { Caption } from '#protocol/signalling.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { BroadcastEvents } from '#server/media/broadcast.ts';
 import type { RenditionEvents } from '#server/media/hls/rendition.ts';
@@ -275,9 +276,22 @@ const whep: WhepPort = {
 export class StillHls extends EventEmitter<RenditionEvents> implements HlsPort {
   viewers = 0;
   finished = false;
+  readonly told: Caption[] = [];
 
   async playlist(token: string): Promise<string> {
     return `#EXTM3U\n#EXT-X-MAP:URI="init_0.mp4?token=${token}"\nsegment_0.m4s?token=${token}\n`;
+  }
+
+  async captions(token: string): Promise<string> {
+    return `#EXTM3U\ncaptions_0.vtt?token=${token}\n`;
+  }
+
+  variants(token: string): string {
+    return `#EXTM3U\nindex.m3u8?token=${token}\n`;
+  }
+
+  caption(caption: Caption): void {
+    this.told.push(caption);
   }
 
   file(name: string) {

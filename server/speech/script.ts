@@ -23,7 +23,7 @@ export function scriptOf(text: string, said: string, language: string): Script {
   const all = lettersIn(said);
   const letters: number[] = [];
   written.forEach((word, of) => {
-    const own = lettersIn(speakable(word, language));
+    const own = lettersIn(speakable(word.replace(/\]\([^)]*\)?/, ''), language));
     const at = own === '' ? -1 : all.indexOf(own, letters.length);
     const end = at < 0 || at > letters.length + AHEAD ? letters.length + own.length : at + own.length;
     // What stands before it, and in no word, belongs to the word before.

@@ -25,7 +25,7 @@ describe('word times', () => {
     const clause = { index: 0, text: 'Up 5 percent' };
     // Ten letters of a tenth of a second each, and the spaces between.
     const character = (text: string, at: number): Character => ({ text, start: at * 2_400, end: (at + 1) * 2_400 });
-    const characters = [...clause.text].map(character);
+    const characters = Array.from(clause.text, character);
     async function* voice(): AsyncGenerator<PcmChunk> {
       const part = { samples: new Int16Array(14_400), rate: RATE, clause, endOfClause: false };
       yield await Promise.resolve({ ...part, start: 0, characters: characters.slice(0, 4) });

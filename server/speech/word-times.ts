@@ -79,7 +79,7 @@ export class WordTimes {
 }
 
 function byCharacters({ script, characters, rate }: Said): Word[] {
-  const letters = characters.flatMap((one) => [...lettersIn(one.text)].map(() => one));
+  const letters = characters.flatMap((one) => Array.from(lettersIn(one.text), () => one));
   return inOrder(
     script,
     letters.map(({ start, end }, letter) => ({ of: script.letters[letter] ?? 0, start, end })),

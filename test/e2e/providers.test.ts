@@ -130,7 +130,7 @@ describe('a server with real providers', () => {
       state: 'failed',
       spoken: expect.stringMatching(/^One is said\. I am sorry, my own voice is not available.*\.$/) as string,
     });
-    expect(told.caption?.map(({ clause }) => clause)).toEqual([0, 1, 2]);
+    expect([...new Set(told.caption?.map(({ clause }) => clause))]).toEqual([0, 1, 2]);
     expect(told.error).toMatchObject([
       { code: 'provider_failed', message: expect.stringMatching(/voice of elevenlabs.*500/) as string },
     ]);

@@ -4,6 +4,7 @@ import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { CreatedSession } from '#protocol/http.ts';
 import type { Caption, StateEvent, TurnEvent } from '#protocol/signalling.ts';
+import { keepNewest } from '#test/support/captions.ts';
 import { RedisServer } from '#test/support/redis.ts';
 import { startRenderWorker, type RenderWorker } from '#test/support/render-worker.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
@@ -38,7 +39,7 @@ async function say(session: CreatedSession, text = TEXT): Promise<Heard> {
   const states: StateEvent[] = [];
   const captions: Caption[] = [];
   socket.on('state', (state: StateEvent) => states.push(state));
-  socket.on('caption', (caption: Caption) => captions.push(caption));
+  socket.on('caption', (caption: Caption) => keepNewest(captions, caption));
   const turn = new Promise<TurnEvent>((resolve) => socket.on('turn', resolve)).finally(() => socket.close());
   await new Promise<void>((resolve) => socket.on('connect', resolve));
   const stop = follow(session.urls.hls);

@@ -4,6 +4,7 @@ import { io } from 'socket.io-client';
 import type { CreatedSession } from '#protocol/http.ts';
 import type { Caption } from '#protocol/signalling.ts';
 import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
+import { keepNewest } from '#test/support/captions.ts';
 import { msUntilPainted, paintedFrames, recordPaintedFrames } from '#test/support/painted.ts';
 import { children } from '#test/support/processes.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
@@ -105,7 +106,7 @@ describe('when the media worker is killed', () => {
 async function hearCaptions(server: RunningServer, { token }: CreatedSession) {
   const socket = io(server.url, { auth: { token }, transports: ['websocket'], forceNew: true });
   const heard: Caption[] = [];
-  socket.on('caption', (caption: Caption) => heard.push(caption));
+  socket.on('caption', (caption: Caption) => keepNewest(heard, caption));
   let rejoins = 0;
   socket.on('rejoin', () => (rejoins += 1));
   const turn = new Promise<{ outcome: string; spoken: string }>((resolve) => socket.once('turn', resolve));

@@ -5,6 +5,7 @@ import type { CreatedSession } from '#protocol/http.ts';
 import type { Caption, StateEvent, TurnEvent } from '#protocol/signalling.ts';
 import { recognise } from '#test/recognise.ts';
 import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
+import { keepNewest } from '#test/support/captions.ts';
 import { startRecording } from '#test/support/listen.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 
@@ -19,7 +20,7 @@ async function listenTo(server: RunningServer, session: CreatedSession, text: st
   const states: Told[] = [];
   const captions: Caption[] = [];
   socket.on('state', (state: StateEvent) => states.push({ ...state, at: performance.now() }));
-  socket.on('caption', (caption: Caption) => captions.push(caption));
+  socket.on('caption', (caption: Caption) => keepNewest(captions, caption));
   const over = new Promise<TurnEvent>((resolve) => socket.on('turn', resolve));
   await new Promise<void>((resolve) => socket.on('connect', resolve));
   const asked = performance.now();

@@ -38,7 +38,16 @@ export class RenditionStand {
 
   create(changes: Partial<RenditionOptions> = {}): HlsRendition {
     const { clock, metrics, ffmpeg, stage } = this;
-    const parts = { clock, metrics, log: silentLog, ffmpeg, size: SIZE, epochMs: EPOCH, subscribe: stage.subscribe };
+    const parts = {
+      clock,
+      metrics,
+      log: silentLog,
+      ffmpeg,
+      size: SIZE,
+      language: 'en',
+      epochMs: EPOCH,
+      subscribe: stage.subscribe,
+    };
     const rendition = HlsRendition.create({ mode: 'on-demand', ...parts, ...changes });
     this.#opened.push(rendition);
     return rendition;

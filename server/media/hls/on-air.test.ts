@@ -51,7 +51,16 @@ async function onAir(): Promise<{ stage: Stage; rendition: HlsRendition }> {
   onTestFinished(() => stage.close('test'));
   const { epochMs } = stage.status();
   const subscribe = stage.subscribe.bind(stage);
-  const rendition = HlsRendition.create({ mode: 'on-demand', subscribe, epochMs, size: SIZE, log, metrics, clock });
+  const rendition = HlsRendition.create({
+    mode: 'on-demand',
+    subscribe,
+    epochMs,
+    size: SIZE,
+    language: 'en',
+    log,
+    metrics,
+    clock,
+  });
   onTestFinished(() => rendition.close('test'));
   return { stage, rendition };
 }

@@ -4,13 +4,15 @@ import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { TICKS_PER_MS, type Size } from '#base/media.ts';
+import type { Caption } from '#protocol/signalling.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { PacketSink } from '../types.ts';
-import { Playlist, segmentUri } from './playlist.ts';
+import { Playlist, segmentUri, withCaptions } from './playlist.ts';
 import type { Published } from './run.ts';
 import type { Segment } from './segments.ts';
 import { SteadyRun } from './steady-run.ts';
 import { HlsStore, type HlsFile } from './store.ts';
+import { Subtitles } from './subtitles.ts';
 import { HlsViewers } from './viewers.ts';
 
 export interface RenditionOptions {
@@ -23,6 +25,8 @@ export interface RenditionOptions {
   /** How long there have been playlists under this URL, those of a process before included, ms. */
   readonly ageMs?: number;
   readonly size: Size;
+  /** BCP 47, of the captions. */
+  readonly language: string;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -55,6 +59,7 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
   readonly #life = new Lifetime();
   readonly #store = new HlsStore();
   readonly #viewers: HlsViewers;
+  readonly #subtitles = new Subtitles();
   #playlist: Playlist;
   #run: SteadyRun | undefined;
   /** Runs that still live, the one that is stopping included. */
@@ -99,15 +104,35 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
    * Throws AvatarError `hls_unavailable` when none comes, `session_closed` after the end, AbortError when `signal` aborts.
    */
   async playlist(token: string, signal?: AbortSignal): Promise<string> {
+    return (await this.#listed(token, signal)).render(token);
+  }
+
+  /** The same for the captions, whose segments are the media's. */
+  async captions(token: string, signal?: AbortSignal): Promise<string> {
+    return (await this.#listed(token, signal)).renderCaptions(token);
+  }
+
+  /** Both lists in one. */
+  variants(token: string): string {
+    const { size, language } = this.#options;
+    return withCaptions(size, language, token);
+  }
+
+  /** What is said, as far as it is known; told again as that changes. */
+  caption(caption: Caption): void {
+    this.#subtitles.add(caption);
+  }
+
+  async #listed(token: string, signal?: AbortSignal): Promise<Playlist> {
     if (this.#finished) await this.#finished;
     else await this.#running(token, signal);
     if (this.#life.state !== 'open' || this.#playlist.isEmpty) {
       throw new AvatarError('session_closed', 'The HLS stream of this session has ended.');
     }
-    return this.#playlist.render(token);
+    return this.#playlist;
   }
 
-  /** `init_<n>.mp4` or `segment_<n>.m4s` as a playlist named it; undefined for any other name, and for what is too old. */
+  /** `init_<n>.mp4`, `segment_<n>.m4s` or `captions_<n>.vtt` as a playlist named it; undefined for any other name, and for what is too old. */
   file(name: string, token?: string): HlsFile | undefined {
     const file = this.#store.get(name);
     if (file && token !== undefined) this.#touch(token);
@@ -174,7 +199,7 @@ export class HlsRendition extends EventEmitter<RenditionEvents> {
     const sequence = this.#sequence++;
     const discontinuity = init !== this.#lastInit && sequence > 0;
     this.#lastInit = init;
-    this.#store.addSegment(sequence, init, data);
+    this.#store.addSegment(sequence, init, data, this.#subtitles.segment(ticks, durationTicks));
     this.#playlist = this.#playlist.append({ sequence, init, ticks, durationTicks, discontinuity });
     this.#options.metrics.hlsSegmentsPublished.inc();
     this.emit('segment', { sequence, durationMs: durationTicks / TICKS_PER_MS, uri: segmentUri(sequence) });

@@ -39,7 +39,7 @@ describe('the aligner', () => {
       errors.push(...spans.map(({ start }, word) => ms(start) - (starts[word] ?? NaN)));
     }
     const good = errors.filter((error) => error >= EARLY && error <= LATE).length / errors.length;
-    expect(good).toBeGreaterThan(0.92);
+    expect(good).toBeGreaterThan(0.88);
     expect(Math.max(...errors.map(Math.abs))).toBeLessThan(250);
   });
 

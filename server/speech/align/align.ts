@@ -1,6 +1,6 @@
 import { RENDERER_RATE } from '#base/media.ts';
 import table from './likenesses.json' with { type: 'json' };
-import { pathThrough, scoreOf, type Likeness, type Stop } from './path.ts';
+import { pathThrough, type Likeness, type Stop } from './path.ts';
 import { Spectrum, FIGURES, HOP } from './spectrum.ts';
 import { soundsOf } from './spelling.ts';
 
@@ -18,6 +18,8 @@ const PASS_PAUSE = -1;
 const UNSURE = 25;
 /** Sounds that begin with a silence, which belongs to them and isn't heard. */
 const STOPPED = new Set(['p', 't', 'k', 'b', 'd', 'g', 'ch', 'j']);
+/** Louder than this beside the usual is voice (natural logarithm of the power). */
+const QUIET = -4;
 /** How finely and how far the burst of one is looked for, samples, and how steep it is at least (natural logarithm of its power). */
 const BURST = { step: 40, span: 80, beyond: 480, steepness: 1, floor: 50 } as const;
 
@@ -98,17 +100,19 @@ export class Aligner {
   }
 
   #spans(way: Int32Array): Span[] {
-    const found: { from: number; to: number; opens?: number; held?: number }[] = [];
+    const found = new Map<number, { from: number; to: number; opens?: number; held?: number }>();
     way.forEach((stop, look) => {
       const { word, held } = this.#places[stop] as Place;
       if (word === undefined) return;
-      const span = (found[word] ??= { from: look, to: look });
+      const span = found.get(word) ?? { from: look, to: look };
+      found.set(word, span);
       span.to = look + 1;
       if (held === 0) span.opens = look + 1;
       if (held !== undefined) span.held = look;
     });
     let last = 0;
-    return Array.from(found, (span) => {
+    return Array.from({ length: 1 + Math.max(-1, ...found.keys()) }, (_, word) => {
+      const span = found.get(word);
       if (!span) return { start: last, end: last };
       const { from, to, opens = from, held } = span;
       const start = held === undefined ? from * HOP : this.#burst(from * HOP, held * HOP, opens * HOP);
@@ -133,10 +137,8 @@ export class Aligner {
 
   /** Where letters tell nothing: the time in which there is a voice, shared out by the words' lengths. */
   #shared(figures: Float64Array): Span[] {
-    const [pause, voice] = [LIKENESSES[PAUSE] as Likeness, LIKENESSES[ANY] as Likeness];
-    const voiced = Array.from({ length: figures.length / FIGURES }, (_, look) => look).filter(
-      (look) => scoreOf(voice, figures, look) > scoreOf(pause, figures, look),
-    );
+    const looks = Array.from({ length: figures.length / FIGURES }, (_, look) => look);
+    const voiced = looks.filter((look) => (figures[look * FIGURES] ?? 0) > QUIET);
     const whole = this.#lengths.reduce((sum, one) => sum + one, 0);
     let before = 0;
     return this.#lengths.map((length) => {

@@ -95,7 +95,7 @@ function scoreAll(scores: Float64Array, figures: Float64Array, look: number, lik
 }
 
 /** How well a look fits: the natural logarithm of its likelihood, but for a constant. */
-export function scoreOf({ middle, precision, offset }: Likeness, figures: Float64Array, look: number): number {
+function scoreOf({ middle, precision, offset }: Likeness, figures: Float64Array, look: number): number {
   const from = look * FIGURES;
   let far = offset;
   for (let figure = 0; figure < FIGURES; figure += 1) {

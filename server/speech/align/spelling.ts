@@ -97,7 +97,7 @@ function isMute(unit: string, at: number, isLast: boolean, word: string): boolea
 function numberWords(digits: string): string {
   const value = Number(digits);
   if (digits.length > 6 || (digits.length > 1 && digits.startsWith('0')))
-    return [...digits].map((one) => DIGITS[Number(one)]).join(' ');
+    return Array.from(digits, (one) => DIGITS[Number(one)]).join(' ');
   if (digits.length === 4 && value >= 1_100 && value < 2_100 && value % 1_000 > 9)
     return `${below100(Math.floor(value / 100))} ${value % 100 === 0 ? 'hundred' : below100(value % 100)}`;
   return inWords(value);
