@@ -64,7 +64,7 @@ export async function startSttWire(behaviours: Behaviour[], certificate?: Certif
     const answer: Way['answer'] = (...what) => duplex.end(written(...what));
     void behave(call, { accept, answer, destroy: () => duplex.destroy() }).then(() => {
       // One that isn't read doesn't hear that its client is gone.
-      if (!accepted) duplex.resume();
+      if (!accepted) duplex.resume().on('end', () => duplex.end());
     });
   });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
