@@ -88,6 +88,7 @@ const Usage = z.object({
   inputTokens: z.number().optional().describe('tokens the model was given'),
   outputTokens: z.number().optional().describe('tokens it gave'),
   characters: z.number().optional().describe('characters the voice was given'),
+  seconds: z.number().optional().describe('seconds of sound the recogniser was given'),
   usd: z.number().optional().describe('what that costs, where prices are configured'),
 });
 

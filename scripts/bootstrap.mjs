@@ -2,11 +2,11 @@
 //   node scripts/bootstrap.mjs start|test|bench|doctor [arguments of the program]
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FOR_SERVER, FOR_TESTS, installDebianPackages } from './setup/debian.mjs';
+import { FOR_LISTENING, FOR_SERVER, FOR_TESTS, installDebianPackages } from './setup/debian.mjs';
 import { provideNode, withNode } from './setup/node.mjs';
 import { installPackages } from './setup/packages.mjs';
 import { buildPage } from './setup/page.mjs';
-import { Interrupted, SetupError, become, exitCodeOf, forwardSignals } from './setup/run.mjs';
+import { Interrupted, SetupError, become, exitCodeOf, forwardSignals, say } from './setup/run.mjs';
 import { provideWorker } from './setup/worker.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,6 +25,10 @@ const COMMANDS = {
 async function setUp(node, { tests, page }) {
   await installPackages(root, node);
   await installDebianPackages(tests ? [...FOR_SERVER, ...FOR_TESTS] : FOR_SERVER);
+  await installDebianPackages(FOR_LISTENING).catch((error) => {
+    if (!(error instanceof SetupError)) throw error;
+    say(`going on without the embedded recogniser. ${error.message}`);
+  });
   const worker = await provideWorker(root, node);
   if (page) await buildPage(root, node);
   return { MEDIASOUP_WORKER_BIN: worker };

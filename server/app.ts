@@ -13,7 +13,7 @@ import type { Foundation } from './foundation.ts';
 import { createHttp, listen } from './http/server.ts';
 import { Sfu } from './media/sfu.ts';
 import { openSession } from './open-session.ts';
-import { createLlm, createTts } from './providers.ts';
+import { createLlm, createStt, createTts } from './providers.ts';
 import { attachFrameLink } from './frame-link.ts';
 import { openRendering } from './rendering.ts';
 import type { History } from './sessions/history.ts';
@@ -36,7 +36,7 @@ export interface App {
 const PAGE = fileURLToPath(new URL('../dist/client/', import.meta.url));
 
 /** Adapters that stand in for the configured ones. */
-export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'renderer'>> & { readonly bus?: Bus };
+export type Adapters = Partial<Pick<Foundation, 'llm' | 'tts' | 'stt' | 'renderer'>> & { readonly bus?: Bus };
 
 /** Builds the server out of its parts; the one place that knows which adapter stands behind which port. */
 export async function startApp(config: Config, log: Log, given: Adapters = {}): Promise<App> {
@@ -66,9 +66,10 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   sfu.on('workerback', () => metrics.sfuWorkerRestarts.inc());
   const limits = createLimits(ratesOf(config), metrics, clock);
   const flite = fliteTts({ log });
-  const [llm, tts] = await Promise.all([
+  const [llm, tts, stt] = await Promise.all([
     given.llm ?? createLlm(config, { clock, log, metrics }),
     given.tts ?? createTts(config, flite, { clock, log, metrics }),
+    owned(life, given.stt ?? createStt(config, { clock, log, metrics })),
   ]);
   const spending = new Spending(config.prices, metrics);
   const { maxViewers, historyTokens, fillers: fills, prefer } = config;
@@ -80,7 +81,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     { config, store: history.avatars, renderer, understudy, ...speakers, isWanted, clock, log, metrics },
     life,
   );
-  const foundation = { sfu, renderer, ...cast, ...speakers, maxViewers, prefer, clock, log, metrics };
+  const foundation = { sfu, renderer, ...cast, ...speakers, stt, maxViewers, prefer, clock, log, metrics };
   const sessions = (registry = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,
@@ -127,7 +128,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
 }
 
 /** What starts becomes `life`'s, also when something beside it fails to start. */
-async function owned<T extends { close(reason: string): Promise<void> }>(life: Lifetime, starting: Promise<T>): Promise<T> {
+async function owned<T extends { close(reason: string): Promise<void> }>(life: Lifetime, starting: T | Promise<T>): Promise<T> {
   const part = await starting;
   life.defer((reason) => part.close(reason));
   return part;

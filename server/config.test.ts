@@ -90,7 +90,7 @@ test('the test card can be made slower in the middle of what it draws', () => {
 });
 
 test('what comes later is refused when chosen, and reported when merely set', () => {
-  expect(complaintOf({ STT: 'openai', OPENAI_API_KEY: 'sk-hush' })).toMatch(/STT is not available yet.*pocketsphinx/);
+  expect(complaintOf({ STT: 'whisper' })).toMatch(/STT must be one of elevenlabs, openai, pocketsphinx/);
   const config = readConfig({ TURN_SECRET: 'hush', S3_BUCKET: 'b' });
   expect(config.warnings).toHaveLength(2);
   expect(config.warnings.join()).not.toContain('hush');
@@ -120,10 +120,26 @@ test.each([
   expect(readConfig(env)).toMatchObject({ llm, tts, warnings: [] });
 });
 
+test.each([
+  [{}, 'pocketsphinx'],
+  [{ OPENAI_API_KEY: 'k' }, 'openai'],
+  [{ OPENAI_BASE_URL: 'http://localhost:11434/v1' }, 'pocketsphinx'],
+  [{ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://localhost:8000/v1' }, 'pocketsphinx'],
+  [{ OPENAI_BASE_URL: 'http://localhost:8000/v1', OPENAI_STT_MODEL: 'whisper-1' }, 'openai'],
+  [{ OPENAI_STT_MODEL: 'whisper-1' }, 'pocketsphinx'],
+  [{ ELEVENLABS_API_KEY: 'k', OPENAI_API_KEY: 'k' }, 'elevenlabs'],
+  [{ ELEVENLABS_API_KEY: 'k', OPENAI_API_KEY: 'k', STT: 'openai' }, 'openai'],
+  [{ ELEVENLABS_API_KEY: 'k', STT: 'pocketsphinx' }, 'pocketsphinx'],
+])('%j is heard by %s', (env, stt) => {
+  expect(readConfig(env)).toMatchObject({ stt, warnings: [] });
+});
+
 test('a provider without what it needs is refused, and what it needs is named', () => {
   expect(complaintOf({ LLM: 'openai' })).toMatch(/LLM is "openai": set OPENAI_API_KEY, or OPENAI_BASE_URL/);
   expect(complaintOf({ TTS: 'openai' })).toMatch(/TTS is "openai": set OPENAI_API_KEY/);
   expect(complaintOf({ TTS: 'elevenlabs' })).toMatch(/TTS is "elevenlabs": set ELEVENLABS_API_KEY/);
+  expect(complaintOf({ STT: 'openai' })).toMatch(/STT is "openai": set OPENAI_API_KEY/);
+  expect(complaintOf({ STT: 'elevenlabs' })).toMatch(/STT is "elevenlabs": set ELEVENLABS_API_KEY/);
 });
 
 test('keys and addresses of providers are never echoed', () => {
@@ -135,8 +151,12 @@ test('keys and addresses of providers are never echoed', () => {
   }
 });
 
-test('prices are USD per million, tokens in and out', () => {
-  expect(readConfig({ LLM_PRICE: '0.25/2', TTS_PRICE: '50' }).prices).toEqual({ llm: { input: 0.25, output: 2 }, tts: 50 });
+test('prices are USD per million, tokens in and out, and per hour of sound', () => {
+  expect(readConfig({ LLM_PRICE: '0.25/2', TTS_PRICE: '50', STT_PRICE: '0.39' }).prices).toEqual({
+    llm: { input: 0.25, output: 2 },
+    tts: 50,
+    stt: 0.39,
+  });
 });
 
 test('unknown settings of ours and near misses are reported, strangers are left alone', () => {

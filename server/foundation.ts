@@ -8,6 +8,7 @@ import type { Llm } from '#server/llm/llm.ts';
 import type { Sfu } from '#server/media/sfu.ts';
 import type { Preference } from '#server/media/start-rule.ts';
 import type { Renderer } from '#server/render/renderer.ts';
+import type { Stt } from '#server/stt/stt.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { Spending } from '#server/telemetry/spending.ts';
 import type { Tts } from '#server/tts/tts.ts';
@@ -22,6 +23,7 @@ export interface Foundation {
   readonly phrases: Phrases;
   readonly llm: Llm;
   readonly tts: Tts;
+  readonly stt: Stt;
   /** The embedded voice, which speaks where the other can't. */
   readonly flite: Tts;
   readonly spending: Spending;

@@ -1,14 +1,6 @@
 import { z } from 'zod';
 import { decimal, hidden, integer, oneOf } from './setting-kinds.ts';
 
-/** Only pocketsphinx listens yet; choosing another by name is refused instead of quietly answered by it. */
-const listener = z.string().superRefine((name, context) => {
-  if (name === 'pocketsphinx') return;
-  const later = name === 'elevenlabs' || name === 'openai';
-  const message = later ? 'is not available yet; leave it unset or use "pocketsphinx"' : 'must be "pocketsphinx"';
-  context.addIssue({ code: 'custom', message });
-});
-
 const address = z
   .string()
   .refine(
@@ -34,20 +26,24 @@ const tokenPrices = z
 export const PROVIDER_FIELDS = {
   LLM: oneOf('openai', 'demo').optional(),
   TTS: oneOf('elevenlabs', 'openai', 'flite').optional(),
-  STT: listener.default('pocketsphinx'),
+  STT: oneOf('elevenlabs', 'openai', 'pocketsphinx').optional(),
   OPENAI_API_KEY: key.optional(),
   OPENAI_BASE_URL: address.optional(),
   OPENAI_MODEL: name.default('gpt-5.4-mini'),
   OPENAI_TTS_MODEL: name.optional(),
   OPENAI_TTS_VOICE: name.optional(),
+  OPENAI_STT_MODEL: name.optional(),
   ELEVENLABS_API_KEY: key.optional(),
   ELEVENLABS_BASE_URL: address.optional(),
   ELEVENLABS_VOICE_ID: name.regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits, "-" or "_"').default('EXAVITQu4vr4xnSDxMaL'),
   ELEVENLABS_MODEL: name.default('eleven_flash_v2_5'),
+  ELEVENLABS_STT_MODEL: name.default('scribe_v2_realtime'),
   LLM_TIMEOUT: integer(100, 600_000).default(20_000),
   TTS_TIMEOUT: integer(100, 600_000).default(10_000),
+  STT_TIMEOUT: integer(100, 600_000).default(10_000),
   LLM_PRICE: tokenPrices.optional(),
   TTS_PRICE: decimal(0, 1_000_000).optional(),
+  STT_PRICE: decimal(0, 1_000_000).optional(),
   HISTORY_TOKENS: integer(0, 10_000_000).default(4_000),
   FILLERS: oneOf('on', 'off').default('on'),
   TOOLS: oneOf('on', 'off').default('on'),
@@ -60,15 +56,16 @@ export const PROVIDER_SECRETS = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ELEVENLAB
 export interface Providers {
   readonly llm: 'openai' | 'demo';
   readonly tts: 'elevenlabs' | 'openai' | 'flite';
-  readonly stt: string;
+  readonly stt: 'elevenlabs' | 'openai' | 'pocketsphinx';
   readonly openai: OpenAiSettings;
   readonly elevenlabs: ElevenLabsSettings;
-  /** Until a model's first word, and until a clause's first sound, a second try included. */
-  readonly timeouts: { readonly llm: number; readonly tts: number };
-  /** USD per million tokens, and per million characters. */
+  /** Until a model's first word, until a clause's first sound, and from a phrase's end until its text: a second try included. */
+  readonly timeouts: { readonly llm: number; readonly tts: number; readonly stt: number };
+  /** USD per million tokens, per million characters, and per hour of sound. */
   readonly prices: {
     readonly llm: { readonly input: number; readonly output: number } | undefined;
     readonly tts: number | undefined;
+    readonly stt: number | undefined;
   };
   /** Tokens of the conversation that a model is given with a prompt. */
   readonly historyTokens: number;
@@ -85,6 +82,8 @@ export interface OpenAiSettings {
   readonly model: string;
   readonly ttsModel: string;
   readonly ttsVoice: string;
+  /** Undefined = the one that suits how its server is spoken to. */
+  readonly sttModel: string | undefined;
 }
 
 export interface ElevenLabsSettings {
@@ -93,6 +92,7 @@ export interface ElevenLabsSettings {
   readonly baseUrl: string | undefined;
   readonly voiceId: string;
   readonly model: string;
+  readonly sttModel: string;
 }
 
 type Read = z.infer<z.ZodObject<typeof PROVIDER_FIELDS>>;
@@ -105,22 +105,24 @@ export function providersOf(read: Read): Providers {
   return {
     llm: llmOf(read),
     tts: ttsOf(read),
-    stt: read.STT,
+    stt: sttOf(read),
     openai: {
       apiKey: read.OPENAI_API_KEY,
       baseUrl: read.OPENAI_BASE_URL,
       model: read.OPENAI_MODEL,
       ttsModel: read.OPENAI_TTS_MODEL ?? 'gpt-4o-mini-tts',
       ttsVoice: read.OPENAI_TTS_VOICE ?? 'coral',
+      sttModel: read.OPENAI_STT_MODEL,
     },
     elevenlabs: {
       apiKey: read.ELEVENLABS_API_KEY,
       baseUrl: read.ELEVENLABS_BASE_URL,
       voiceId: read.ELEVENLABS_VOICE_ID,
       model: read.ELEVENLABS_MODEL,
+      sttModel: read.ELEVENLABS_STT_MODEL,
     },
-    timeouts: { llm: read.LLM_TIMEOUT, tts: read.TTS_TIMEOUT },
-    prices: { llm: read.LLM_PRICE, tts: read.TTS_PRICE },
+    timeouts: { llm: read.LLM_TIMEOUT, tts: read.TTS_TIMEOUT, stt: read.STT_TIMEOUT },
+    prices: { llm: read.LLM_PRICE, tts: read.TTS_PRICE, stt: read.STT_PRICE },
     historyTokens: read.HISTORY_TOKENS,
     fillers: read.FILLERS === 'on',
     tools: read.TOOLS === 'on',
@@ -136,13 +138,23 @@ function ttsOf(read: Read): Providers['tts'] {
   return speaks ? 'openai' : 'flite';
 }
 
+/** The same of a recogniser. */
+function sttOf(read: Read): Providers['stt'] {
+  if (read.STT) return read.STT;
+  if (read.ELEVENLABS_API_KEY) return 'elevenlabs';
+  const listens = read.OPENAI_STT_MODEL ? hasOpenAi(read) : read.OPENAI_API_KEY && !read.OPENAI_BASE_URL;
+  return listens ? 'openai' : 'pocketsphinx';
+}
+
 /** What is chosen without what it needs, a line each. */
 export function providerConflicts(read: Read): string[] {
   const found: string[] = [];
-  for (const part of ['LLM', 'TTS'] as const) {
+  for (const part of ['LLM', 'TTS', 'STT'] as const) {
     if (read[part] === 'openai' && !hasOpenAi(read))
       found.push(`${part} is "openai": set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own`);
   }
-  if (read.TTS === 'elevenlabs' && !read.ELEVENLABS_API_KEY) found.push('TTS is "elevenlabs": set ELEVENLABS_API_KEY');
+  for (const part of ['TTS', 'STT'] as const) {
+    if (read[part] === 'elevenlabs' && !read.ELEVENLABS_API_KEY) found.push(`${part} is "elevenlabs": set ELEVENLABS_API_KEY`);
+  }
   return found;
 }

@@ -8,6 +8,8 @@ import type { Llm } from './llm/llm.ts';
 import { arithmeticTool } from './llm/tools/arithmetic.ts';
 import { timeTool } from './llm/tools/time.ts';
 import { Toolbox } from './llm/tools/toolbox.ts';
+import { pocketsphinxStt } from './stt/pocketsphinx.ts';
+import type { Stt } from './stt/stt.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Tts } from './tts/tts.ts';
 
@@ -44,6 +46,19 @@ export async function createTts(config: Config, flite: Tts, { clock, log, metric
   return openAiTts({ apiKey, baseUrl, model, voice, patience, clock, failed });
 }
 
+/** The recogniser that is configured. */
+export async function createStt(config: Config, { clock, log, metrics }: Around): Promise<Stt> {
+  const { stt, openai, elevenlabs } = config;
+  const around = { within: Math.ceil(config.timeouts.stt / 2), clock, log, failed: counted(stt, 'stt', { log, metrics }) };
+  if (stt === 'pocketsphinx') return pocketsphinxStt(around);
+  if (stt === 'elevenlabs') {
+    const { elevenLabsStt } = await import('./stt/elevenlabs.ts');
+    return elevenLabsStt({ ...around, ...elevenlabs, model: elevenlabs.sttModel });
+  }
+  const { openAiStt } = await import('./stt/openai.ts');
+  return openAiStt({ ...around, ...openai, model: openai.sttModel });
+}
+
 /** What is configured is until the first of the answer, a second try included. */
 const patienceOf = (configured: number, whole: number): Patience => {
   const once = Math.ceil(configured / 2);
@@ -52,7 +67,7 @@ const patienceOf = (configured: number, whole: number): Patience => {
 
 /** Each failed attempt is counted and logged; what the listener hears of it is the turn's. */
 const counted =
-  (provider: string, part: 'llm' | 'tts', { log, metrics }: Pick<Around, 'log' | 'metrics'>) =>
+  (provider: string, part: 'llm' | 'tts' | 'stt', { log, metrics }: Pick<Around, 'log' | 'metrics'>) =>
   (kind: FailureKind): void => {
     metrics.providerErrors.inc({ provider, kind });
     log.warn({ provider, part, kind }, 'a provider failed');

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BROUGHT_VERSION, runsTypeScript } from '../setup/node.mjs';
-import { FOR_TESTS, installCommand, missingOf } from '../setup/debian.mjs';
+import { FOR_LISTENING, FOR_TESTS, installCommand, missingOf } from '../setup/debian.mjs';
 import { isInstalled } from '../setup/packages.mjs';
 import { isPageBuilt } from '../setup/page.mjs';
 import { run } from '../setup/run.mjs';
@@ -33,9 +33,12 @@ export async function ffmpeg(): Promise<Finding[]> {
     ok('ffmpeg', /version (\S+)/.exec(version.output)?.[1] ?? 'of unknown version'),
     has(output, 'flite') ? ok('ffmpeg flite', 'the embedded voice') : missing('ffmpeg flite', 'the embedded voice', other),
     has(encoders, 'aac') ? ok('ffmpeg aac', 'sound for HLS') : missing('ffmpeg aac', 'sound for HLS', other),
-    has(output, 'asr')
-      ? ok('ffmpeg asr', 'the recogniser of the tests')
-      : absent('ffmpeg asr', 'the recogniser of the tests', other),
+    has(output, 'asr') ? ok('ffmpeg asr', 'the embedded recogniser') : absent('ffmpeg asr', 'the embedded recogniser', other),
+    ...FOR_LISTENING.map((debianPackage) =>
+      missingOf([debianPackage]).length === 0
+        ? ok(debianPackage.name, 'what the embedded recogniser knows of English')
+        : absent(debianPackage.name, 'what the embedded recogniser knows of English', installCommand([debianPackage])),
+    ),
   ];
 }
 
@@ -53,7 +56,7 @@ export function page(root: string): Finding {
 }
 
 export function forTests(): Finding[] {
-  return FOR_TESTS.map((debianPackage) =>
+  return FOR_TESTS.filter((debianPackage) => !FOR_LISTENING.includes(debianPackage)).map((debianPackage) =>
     missingOf([debianPackage]).length === 0
       ? ok(debianPackage.name, 'for the tests')
       : absent(debianPackage.name, 'only the tests need it', installCommand([debianPackage])),

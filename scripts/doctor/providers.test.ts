@@ -27,6 +27,15 @@ it('asks each chosen provider with its key, and nothing that costs', async () =>
   expect(await providers(readConfig({}))).toEqual([]);
 });
 
+it('asks for a recogniser, too', async () => {
+  const wire = await startWire(status(200));
+  onTestFinished(() => wire.kill());
+  const openai = { LLM: 'demo', TTS: 'flite', STT: 'openai', OPENAI_BASE_URL: `${wire.url}/v1` };
+  const elevenlabs = { TTS: 'flite', ELEVENLABS_API_KEY: 'planted', ELEVENLABS_BASE_URL: wire.url };
+  for (const env of [openai, elevenlabs]) await providers(readConfig(env));
+  expect(wire.asked.map(({ path }) => path)).toEqual(['/v1/models', '/v1/models']);
+});
+
 it('names the setting that is wrong', async () => {
   const { findings } = await examine(status(401));
   expect(findings.map(({ state, fix }) => [state, fix])).toEqual([

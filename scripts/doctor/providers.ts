@@ -12,11 +12,11 @@ interface Question {
   readonly address: string;
 }
 
-/** Whether the chosen model and voice can be reached, and take the key. Nothing is spoken, so nothing is charged. */
+/** Whether the chosen model, voice and recogniser can be reached, and take the key. Nothing is spoken, so nothing is charged. */
 export async function providers(config: Config): Promise<Finding[]> {
-  const { llm, tts, openai, elevenlabs } = config;
+  const { llm, tts, stt, openai, elevenlabs } = config;
   const questions: Question[] = [];
-  if (llm === 'openai' || tts === 'openai')
+  if ([llm, tts, stt].includes('openai'))
     questions.push({
       name: 'openai',
       url: `${openai.baseUrl ?? 'https://api.openai.com/v1'}/models`,
@@ -24,10 +24,10 @@ export async function providers(config: Config): Promise<Finding[]> {
       key: 'OPENAI_API_KEY',
       address: 'OPENAI_BASE_URL',
     });
-  if (tts === 'elevenlabs')
+  if (tts === 'elevenlabs' || stt === 'elevenlabs')
     questions.push({
       name: 'elevenlabs',
-      url: `${elevenlabs.baseUrl ?? 'https://api.elevenlabs.io'}/v1/voices/${elevenlabs.voiceId}`,
+      url: `${elevenlabs.baseUrl ?? 'https://api.elevenlabs.io'}/v1/${tts === 'elevenlabs' ? `voices/${elevenlabs.voiceId}` : 'models'}`,
       headers: { 'xi-api-key': elevenlabs.apiKey ?? '' },
       key: 'ELEVENLABS_API_KEY',
       address: 'ELEVENLABS_BASE_URL',

@@ -14,6 +14,9 @@ const PYTHON_PACKAGES = '/usr/lib/python3/dist-packages';
 /** @type {DebianPackage[]} */
 export const FOR_SERVER = [{ name: 'ffmpeg', command: 'ffmpeg' }];
 
+/** What the embedded recogniser knows of English. Without it the server starts, and hears nobody unless another recogniser is configured. @type {DebianPackage[]} */
+export const FOR_LISTENING = [{ name: 'pocketsphinx-en-us', file: '/usr/share/pocketsphinx/model/en-us/en-us/mdef' }];
+
 /** @type {DebianPackage[]} */
 const FOR_PYTHON_TESTS = [
   { name: 'python3', file: DEBIAN_PYTHON },
@@ -31,9 +34,10 @@ const FOR_PYTHON_TESTS = [
 /** @type {DebianPackage[]} */
 export const FOR_TESTS = [
   ...FOR_PYTHON_TESTS,
+  ...FOR_LISTENING,
   { name: 'chromium', command: 'chromium' },
   { name: 'fonts-dejavu-core', file: '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' },
-  { name: 'pocketsphinx-en-us', file: '/usr/share/pocketsphinx/model/en-us/en-us/mdef' },
+  { name: 'openssl', command: 'openssl' },
   { name: 'redis-server', command: 'redis-server' },
 ];
 

@@ -13,9 +13,11 @@ const TIMEOUTS = 2;
 const LONGEST_PAUSE = 5_000;
 const BACKOFF = new ExponentialBackoff({ generator: decorrelatedJitterGenerator, initialDelay: 250, maxDelay: 2_000 });
 
+const NOUNS = { llm: 'model', tts: 'voice', stt: 'recogniser' } as const;
+
 export interface ProviderOptions {
   readonly name: string;
-  readonly part: 'llm' | 'tts';
+  readonly part: 'llm' | 'tts' | 'stt';
   readonly patience: Patience;
   readonly clock: Clock;
   /** What an error of its SDK means; `begun` = some of the answer had come. */
@@ -102,8 +104,7 @@ export class Provider {
   #error({ kind, because }: Failure): AvatarError {
     const { name, part, advice } = this.#options;
     const hint = advice(kind === 'open' ? (this.#last?.kind ?? kind) : kind);
-    const what = part === 'llm' ? 'model' : 'voice';
-    const message = `The ${what} of ${name} can not be had: ${because}.${hint ? ` ${hint}` : ''}`;
+    const message = `The ${NOUNS[part]} of ${name} can not be had: ${because}.${hint ? ` ${hint}` : ''}`;
     return new AvatarError('provider_failed', message, { details: { provider: name, part, kind } });
   }
 }

@@ -10,6 +10,9 @@ export interface Patience {
   readonly whole: number;
 }
 
+/** For what keeps to limits of its own. */
+export const ENDLESS: Patience = { first: Infinity, between: Infinity, whole: Infinity };
+
 /** A limit of `Patience` was reached. */
 export class TooLate extends Error {
   readonly limit: keyof Patience;

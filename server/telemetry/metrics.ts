@@ -115,7 +115,7 @@ export function createMetrics() {
     }),
     providerUsage: new Counter({
       name: 'provider_usage_total',
-      help: 'tokens and characters that providers were given and gave',
+      help: 'tokens, characters and seconds of sound that providers were given and gave',
       labelNames: ['provider', 'kind'],
       registers,
     }),

@@ -1,10 +1,11 @@
 import type { Usage } from '#base/usage.ts';
 import type { Metrics } from './metrics.ts';
 
-/** USD per million of each; undefined where nobody said. */
+/** USD per million of each, and per hour of sound for `stt`; undefined where nobody said. */
 export interface Prices {
   readonly llm: { readonly input: number; readonly output: number } | undefined;
   readonly tts: number | undefined;
+  readonly stt: number | undefined;
 }
 
 /** What an utterance or more used so far. */
@@ -12,6 +13,8 @@ export interface Spent {
   inputTokens?: number;
   outputTokens?: number;
   characters?: number;
+  /** Of sound that was listened to. */
+  seconds?: number;
   /** Only of what has a price. */
   usd?: number;
 }
@@ -42,8 +45,9 @@ export class Spending {
   }
 
   #cost(usage: Usage): number | undefined {
-    const { llm, tts } = this.#prices;
+    const { llm, tts, stt } = this.#prices;
     if (usage.part === 'tts') return tts === undefined ? undefined : (usage.characters * tts) / 1e6;
+    if (usage.part === 'stt') return stt === undefined ? undefined : (usage.seconds * stt) / 3_600;
     return llm && (usage.inputTokens * llm.input + usage.outputTokens * llm.output) / 1e6;
   }
 }
@@ -52,4 +56,5 @@ const KINDS = [
   ['inputTokens', 'input_tokens'],
   ['outputTokens', 'output_tokens'],
   ['characters', 'characters'],
+  ['seconds', 'seconds'],
 ] as const;

@@ -1,6 +1,6 @@
 import { ElevenLabsError } from '@elevenlabs/elevenlabs-js';
 import type { Clock } from '#base/clock.ts';
-import { failureOfError, failureOfStatus, retryAfterOf, type Failure, type FailureKind } from '#base/failure.ts';
+import { failureOfError, failureOfStatus, retryAfterOf, type Failure } from '#base/failure.ts';
 
 /** The plan lacks an output format; ElevenLabs has used both words. */
 const NO_FORMAT = /^(output_format_not_allowed|subscription_required)$/;
@@ -29,18 +29,3 @@ function codeOf({ body }: ElevenLabsError): string {
 
 const fieldOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : undefined;
-
-export function elevenLabsAdvice(kind: FailureKind): string | undefined {
-  switch (kind) {
-    case 'wrong_key':
-      return 'Check ELEVENLABS_API_KEY.';
-    case 'quota':
-      return 'The plan of ELEVENLABS_API_KEY does not include it, or is used up.';
-    case 'not_found':
-      return 'Check ELEVENLABS_VOICE_ID, ELEVENLABS_MODEL and ELEVENLABS_BASE_URL.';
-    case 'unreachable':
-      return 'Check ELEVENLABS_BASE_URL and the network.';
-    default:
-      return undefined;
-  }
-}

@@ -1,12 +1,13 @@
 import { ElevenLabsClient } from '@elevenlabs/elevenlabs-js';
 import { fetcher } from '@elevenlabs/elevenlabs-js/core/fetcher/Fetcher.js';
 import type { Clock } from '#base/clock.ts';
+import { elevenLabsAdvice } from '#base/elevenlabs.ts';
 import { Broken, type FailureKind } from '#base/failure.ts';
 import type { Log } from '#base/log.ts';
 import type { Character } from '#base/media.ts';
 import { Provider } from '#base/provider.ts';
 import type { Patience } from '#base/timed.ts';
-import { elevenLabsAdvice, elevenLabsFailure, lacksFormat } from './elevenlabs-failure.ts';
+import { elevenLabsFailure, lacksFormat } from './elevenlabs-failure.ts';
 import { decodedMp3 } from './mp3.ts';
 import { oneAhead } from './one-ahead.ts';
 import { saidBy, type Rendition } from './said-by.ts';
@@ -60,7 +61,7 @@ export function elevenLabsTts(options: ElevenLabsTtsOptions): Tts {
     clock,
     failed,
     failureOf: (thrown, begun) => elevenLabsFailure(thrown, begun, clock),
-    advice: elevenLabsAdvice,
+    advice: (kind) => elevenLabsAdvice(kind, 'ELEVENLABS_VOICE_ID, ELEVENLABS_MODEL'),
     ...(openFor === undefined ? {} : { openFor }),
   });
   // What the plan refuses is not asked for again.
