@@ -114,7 +114,7 @@ class Scheduler:
             self._expected[order.size] += NEWEST * (took - self._expected[order.size])
         return clip, Timing(order.begun - order.came, took)
 
-    def reserve(self, reserved: bool) -> None:  # noqa: FBT001
+    def reserve(self, reserved: bool) -> None:
         """For conversations, until it is given free again: no clip is begun that nobody waits for."""
         self._reserved = reserved
         self._turnstile.look_again()
