@@ -28,7 +28,7 @@ const both = (values: readonly number[]): string => `${round(percentile(values, 
 /** `npm run bench link`: what the frame link carries, and what it adds, with an engine that takes no time. */
 export async function run(): Promise<BenchResult> {
   const redis = await RedisServer.start();
-  const worker = await startRenderWorker(redis.url, { STANDIN_RTF: '0', STANDIN_SIZES: '512x512', LOG_LEVEL: 'error' });
+  const worker = await startRenderWorker(redis.url, { STANDIN_RTF: '0', STANDIN_SIZES: '512x512', LOG_LEVEL: 'info' });
   try {
     const rows = [];
     for (const format of FORMATS) rows.push(await measure(redis.url, format));

@@ -64,6 +64,7 @@ test.each([
   ['ELEVENLABS_VOICE_ID', '../x', 'letters'],
   ['RENDERER', 'gpu', 'portrait, remote, pattern'],
   ['RENDER_ENGINE', 'Infinite Talk', 'name of an engine'],
+  ['RENDER_FALLBACKS', 'flashhead, nobody', 'names of engines'],
   ['RENDER_SIZE', '511x512', 'both even'],
   ['RENDER_SIZE', '4000x4000', 'at most 720x1280'],
   ['RENDER_PATIENCE', '-1', 'from 0'],

@@ -10,11 +10,11 @@ import { Crowd } from './auth/crowd.ts';
 import type { Limits } from './auth/limits.ts';
 import type { Tokens } from './auth/tokens.ts';
 import { writeByHand } from './http/errors.ts';
-import type { RemoteRenderer } from './render/remote/remote.ts';
+import type { Door } from './render/remote/remote.ts';
 
 export interface FrameLinkOptions {
   readonly config: { readonly trustProxy: readonly string[]; readonly maxConnections: number };
-  readonly renderer: Pick<RemoteRenderer, 'isWanted' | 'accept'>;
+  readonly renderer: Door;
   readonly tokens: Pick<Tokens, 'verifyForLease'>;
   readonly limits: Limits;
   readonly log: Log;

@@ -26,7 +26,7 @@ export async function makeGreeting(face: Face, around: Around, signal: AbortSign
   let failure: unknown;
   const { frames } = say(key.text, voices, {
     voice: key,
-    request: { avatar: face.key, idleFrame: 0, idleBefore: (_inMs, count) => lastOf(idleLoops, face, count) },
+    request: { avatar: face.key, idleFrame: 0, background: true, idleBefore: (_inMs, count) => lastOf(idleLoops, face, count) },
     signal,
     mark: () => undefined,
     renderFailed: (error) => (failure = error),

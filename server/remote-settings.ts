@@ -34,6 +34,11 @@ export const REMOTE_FIELDS = {
     .string()
     .regex(/^[a-z0-9_-]{1,64}$/, 'must be the name of an engine such as "infinitetalk"')
     .default('infinitetalk'),
+  RENDER_FALLBACKS: z
+    .string()
+    .regex(/^[a-z0-9_-]{1,64}(,[a-z0-9_-]{1,64})*$/, 'must be names of engines, the best first, such as "flashtalk,flashhead"')
+    .transform((text) => [...new Set(text.split(','))])
+    .default([]),
   RENDER_SIZE: size.default({ width: 512, height: 512 }),
   RENDER_PATIENCE: integer(0, 3_600_000).default(60_000),
   FRAME_LINK_URL: linkUrl.optional(),
@@ -44,6 +49,8 @@ export interface RemoteSettings {
   /** The bus; undefined = this process. May hold a password. */
   readonly redisUrl: string | undefined;
   readonly engine: string;
+  /** Engines that draw where it can't in time, the best first. */
+  readonly fallbacks: readonly string[];
   /** The stage's. */
   readonly size: { readonly width: number; readonly height: number };
   /** How long speech may wait for a worker, ms. */
@@ -57,6 +64,7 @@ type Read = z.infer<z.ZodObject<typeof REMOTE_FIELDS>>;
 export const remoteOf = (read: Read): RemoteSettings => ({
   redisUrl: read.REDIS_URL,
   engine: read.RENDER_ENGINE,
+  fallbacks: read.RENDER_FALLBACKS.filter((engine) => engine !== read.RENDER_ENGINE),
   size: read.RENDER_SIZE,
   patience: read.RENDER_PATIENCE,
   linkUrl: read.FRAME_LINK_URL,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { FRAME_LINK_PATH } from '#protocol/frame-link.ts';
@@ -11,7 +12,7 @@ import { likenessesOf } from './likenesses.ts';
 import { countWaiting, openBus } from './open-bus.ts';
 import { patternRenderer } from './render/pattern.ts';
 import { portraitRenderer } from './render/portrait.ts';
-import { remoteRenderer, type RemoteRenderer } from './render/remote/remote.ts';
+import { remoteRenderer, type Door, type RemoteOptions, type RemoteRenderer, type Understudy } from './render/remote/remote.ts';
 import type { Renderer } from './render/renderer.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -20,8 +21,8 @@ export interface Rendering {
   readonly renderer: Renderer;
   /** Stands in for it where it can't draw in time. */
   readonly understudy: Renderer | undefined;
-  /** The renderer once more, where GPU workers do its work. */
-  readonly remote: RemoteRenderer | undefined;
+  /** Where GPU workers do its work: what is closed before their links are, and their way in. */
+  readonly remote: (Door & { close(reason: string): Promise<void> }) | undefined;
   /** What of it can't be reached now. */
   missing(): readonly string[];
   close(reason: string): Promise<void>;
@@ -64,9 +65,11 @@ export async function openRendering(
     const understudy = own(portrait);
     const bus = own(given.bus ?? (await openBus(config.remote.redisUrl, { clock, log, metrics })));
     life.defer(countWaiting(bus, config.remote.engine, metrics));
-    const remote = own(await openRemote(config, { ...around, bus, understudy }));
+    const engines = await openEngines(config, { ...around, bus, understudy });
+    engines.forEach(own);
+    const [renderer] = engines;
     const missing = (): string[] => (bus.reachable ? [] : ['Redis, by which GPU workers are found']);
-    return { renderer: remote, understudy, remote, missing, close };
+    return { renderer, understudy, remote: doorOf(engines), missing, close };
   } catch (error) {
     await life.close('could not start');
     throw error;
@@ -81,21 +84,39 @@ function createPattern({ pattern }: Config, clock: Clock): Renderer {
 /** An understudy draws in the size of the stage it steps onto. */
 const sizeOf = ({ renderer, remote }: Config) => (renderer === 'remote' ? remote.size : { width: 512, height: 512 });
 
-function openRemote(
+/** The engine that is configured; behind it those that stand in for it, and at last the face of the processor, where the avatar has one. */
+async function openEngines(
   config: Config,
-  { tokens, port, ...parts }: Around & { readonly bus: Bus; readonly understudy: Renderer },
-): Promise<RemoteRenderer> {
-  const { engine, size, patience } = config.remote;
-  return remoteRenderer({
+  { tokens, port, understudy, ...parts }: Around & { readonly bus: Bus; readonly understudy: Renderer },
+): Promise<readonly [RemoteRenderer, ...RemoteRenderer[]]> {
+  const { engine, fallbacks, size, patience } = config.remote;
+  const options: Omit<RemoteOptions, 'engine'> = {
     ...parts,
-    engine,
     size,
     patience,
     url: () => `${linkOrigin(config, port())}${FRAME_LINK_PATH}`,
     sign: async (lease, ttl) => (await tokens).issueForLease(lease, ttl),
-    likeness: likenessesOf(parts.understudy, join(config.dataDir, 'avatars')),
-    canUnderstudy: (avatar) => avatars().some(({ id }) => id === avatar),
-  });
+    likeness: likenessesOf(understudy, join(config.dataDir, 'avatars')),
+  };
+  const others = await Promise.all(fallbacks.map((name) => remoteRenderer({ ...options, engine: name, name })));
+  const understudies: Understudy[] = [
+    ...others.map((renderer) => ({ renderer, can: () => renderer.isFree() })),
+    { renderer: understudy, can: (avatar) => avatars().some(({ id }) => id === avatar) },
+  ];
+  return [await remoteRenderer({ ...options, engine, understudies }), ...others];
+}
+
+function doorOf(engines: readonly RemoteRenderer[]): NonNullable<Rendering['remote']> {
+  const whose = (lease: string): RemoteRenderer | undefined => engines.find((engine) => engine.isWanted(lease));
+  return {
+    isWanted: (lease) => whose(lease) !== undefined,
+    async accept(lease, socket) {
+      const engine = whose(lease);
+      if (!engine) throw new AvatarError('not_found', 'Nobody waits for this lease any more.');
+      await engine.accept(lease, socket);
+    },
+    close: async (reason) => void (await Promise.all(engines.map((engine) => engine.close(reason)))),
+  };
 }
 
 /** Where workers reach this server: as told, as everybody does, or on this machine. */

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from .engine import ConfigurationError, Settings
 from .health import Health, HealthServer
-from .leases import Leases, connect
+from .leases import Leases, background, connect
 from .log import Log, create_log
 from .metrics import Metrics
 from .options import Options, read_options
@@ -52,6 +52,7 @@ async def serve(options: Options, settings: Settings, log: Log) -> None:
     try:
         log.info("loading", extra={"health": f"http://{options.health_host}:{server.port}"})
         leases = Leases(client, options.engine, options.worker, health.metrics, log)
+        unhurried = Leases(client, background(options.engine), options.worker, health.metrics, log, block_ms=None)
         told = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,7 +61,7 @@ async def serve(options: Options, settings: Settings, log: Log) -> None:
         if studio is None:
             return
         log.info("ready", extra={"sizes": studio.sizes()})
-        worker = Worker(studio, leases, health, log)
+        worker = Worker(studio, leases, unhurried, health, log)
         leaving = asyncio.create_task(told.wait())
         leaving.add_done_callback(lambda _told: worker.leave())
         try:

@@ -39,11 +39,12 @@ CODES: dict[type[Exception], str] = {
 
 
 class Conversation:
-    def __init__(self, link: Link, studio: Studio, lease: str, log: Log) -> None:
+    def __init__(self, link: Link, studio: Studio, lease: str, log: Log, *, background: bool = False) -> None:
         self._link = link
         self._studio = studio
         self._lease = lease
         self._log = log
+        self._background = background
         self._drawing: Drawing | None = None
         self._task: asyncio.Task[None] | None = None
         self._ended: Ended | None = None
@@ -82,7 +83,8 @@ class Conversation:
         generation = message.header.get("generation")
         if message.type == "begin":
             await self._stop_drawing()
-            self._drawing = Drawing(message.header, self._studio, self._link, self._log.child(generation=generation))
+            log = self._log.child(generation=generation)
+            self._drawing = Drawing(message.header, self._studio, self._link, log, background=self._background)
             self._task = asyncio.create_task(self._draw(self._drawing))
         elif message.type == "bye":
             await self._end(Ended.DONE)

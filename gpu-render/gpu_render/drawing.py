@@ -33,7 +33,7 @@ class Unsupported(Exception):
 
 
 class Drawing:
-    def __init__(self, begin: Header, studio: Studio, link: Link, log: Log) -> None:
+    def __init__(self, begin: Header, studio: Studio, link: Link, log: Log, *, background: bool = False) -> None:
         self.generation: int = begin["generation"]
         self.reference_hash: str = begin["avatar"]["reference"]
         self._begin = begin
@@ -41,6 +41,7 @@ class Drawing:
         self._studio = studio
         self._link = link
         self._log = log
+        self._background = background
         loop = asyncio.get_running_loop()
         self._reference: asyncio.Future[memoryview] = loop.create_future()
         self._inbox: asyncio.Queue[tuple[Message, float]] = asyncio.Queue()
@@ -114,6 +115,7 @@ class Drawing:
         deadline = came + window["deadlineMs"] / 1_000 if "deadlineMs" in window else float("inf")
         outbox, stepped = Outbox(window, tail, geometry, from_reference=motion is None), asyncio.Event()
         order = Order(self.size, came, deadline, lambda stop: engine.step(state, audio, motion, stop), outbox.put, stepped.set)
+        order.background = self._background
         self._order = order
         try:
             clip, timing = await self._draw(order, outbox, stepped, window)

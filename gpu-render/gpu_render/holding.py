@@ -47,8 +47,10 @@ FATES = {
 class Holding:
     """One lease that this worker has."""
 
-    def __init__(self, claim: Claim, leases: Leases, studio: Studio, log: Log) -> None:
+    def __init__(self, claim: Claim, leases: Leases, studio: Studio, log: Log, *, background: bool = False) -> None:
         self.claim = claim
+        self.background = background
+        """Nobody waits for it."""
         self.since = asyncio.get_running_loop().time()
         self._leases = leases
         self._studio = studio
@@ -130,11 +132,11 @@ class Holding:
             await asyncio.sleep(DIAL_PAUSE_S)
 
     async def _converse(self, link: Link) -> Ended:
-        self._conversation = Conversation(link, self._studio, self.claim.id, self._log)
+        self._conversation = Conversation(link, self._studio, self.claim.id, self._log, background=self.background)
         if self._leaving or self._lost:
             await link.close()
             return Ended.LEFT
-        self._log.info("lease begun", extra={"tries": self.claim.tries})
+        self._log.info("lease begun", extra={"tries": self.claim.tries, "background": self.background})
         try:
             return await self._conversation.run()
         finally:

@@ -73,15 +73,24 @@ def whole(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[An
     return shielded
 
 
-class Leases:
-    """The queue of one engine, seen by one worker."""
+def background(engine: str) -> str:
+    """The queue of what nobody waits for."""
+    return f"{engine}:background"
 
-    def __init__(self, client: redis.Redis[str], engine: str, worker: str, metrics: Metrics, log: Log) -> None:
+
+class Leases:
+    """A queue of an engine, seen by one worker."""
+
+    def __init__(
+        self, client: redis.Redis[str], queue: str, worker: str, metrics: Metrics, log: Log, block_ms: int | None = BLOCK_MS
+    ) -> None:
+        """Taking waits `block_ms` for something to come; None: not at all."""
         self._redis = client
+        self._block_ms = block_ms
         self._worker = worker
         self._metrics = metrics
         self._log = log
-        prefix = f"infinitetalk:{{{engine}}}:"
+        prefix = f"infinitetalk:{{{queue}}}:"
         self._work = f"{prefix}work"
         self._parked = f"{prefix}parked"
         self._cancelled = f"{prefix}cancelled"
@@ -198,7 +207,7 @@ class Leases:
         return bool(await self._redis.xpending_range(self._work, GROUP, claim.entry, claim.entry, 1, self._worker))
 
     async def _fresh(self) -> Claim | None:
-        answer: Any = await self._redis.xreadgroup(GROUP, self._worker, {self._work: ">"}, 1, BLOCK_MS)
+        answer: Any = await self._redis.xreadgroup(GROUP, self._worker, {self._work: ">"}, 1, self._block_ms)
         for _stream, entries in answer:
             for entry, fields in entries:
                 return _claim(entry, fields, 1)

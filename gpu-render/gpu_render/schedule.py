@@ -9,10 +9,12 @@ from .engine import FPS, Geometry
 
 
 class Turn(NamedTuple):
-    """A clip that waits to be drawn. They sort by the moment their stage runs dry, then by who came first."""
+    """A clip that waits to be drawn. They sort by whether anybody waits, the moment their stage runs dry, then by who came first."""
 
+    background: bool
+    """Nobody waits for it."""
     deadline: float
-    """Seconds on the loop's clock; infinite where nobody waits."""
+    """Seconds on the loop's clock; infinite where it isn't known."""
     arrival: int
     expected: float
     """Seconds it is likely to take."""

@@ -51,6 +51,8 @@ class Order:
     receive: Receive
     stepped: Callable[[], None] = lambda: None
     """Called in the loop with each denoising step."""
+    background: bool = False
+    """Nobody waits for it."""
     stopped: bool = False
     turn: Turn | None = None
     begun: float | None = None
@@ -69,7 +71,8 @@ class Scheduler:
         self._gpu = gpu
         self._geometry: Geometry = engine.geometry
         self._expected = {size: engine.measured_clip_ms(size) / 1_000 for size in self._geometry.sizes}
-        self._turnstile = Turnstile()
+        self._reserved = False
+        self._turnstile = Turnstile(lambda turn: not (self._reserved and turn.background))
         self._decoder = asyncio.Lock()
         self._arrivals = 0
         self._denoising: Order | None = None
@@ -88,7 +91,7 @@ class Scheduler:
 
     async def draw(self, order: Order) -> tuple[Clip[Any], Timing]:
         """Draws the clip when its turn has come, each batch to its receiver as it leaves the decoder. Raises what the engine raises."""
-        order.turn = self._turn(order.deadline, self._expected[order.size])
+        order.turn = self._turn(order.deadline, self._expected[order.size], background=order.background)
         if order.stopped:
             raise Cancelled
         async with self._turnstile.pass_through(order.turn):
@@ -110,6 +113,11 @@ class Scheduler:
         if not order.stopped:
             self._expected[order.size] += NEWEST * (took - self._expected[order.size])
         return clip, Timing(order.begun - order.came, took)
+
+    def reserve(self, reserved: bool) -> None:
+        """For conversations, until it is given free again: no clip is begun that nobody waits for."""
+        self._reserved = reserved
+        self._turnstile.look_again()
 
     def stop(self, order: Order) -> None:
         """Nobody wants it any more: it ends within a denoising step, or is never begun."""
@@ -174,9 +182,9 @@ class Scheduler:
     def _patience(self, order: Order) -> float:
         return max(PATIENCE_S, self._expected[order.size])
 
-    def _turn(self, deadline: float, expected: float) -> Turn:
+    def _turn(self, deadline: float, expected: float, *, background: bool = False) -> Turn:
         self._arrivals += 1
-        return Turn(deadline, self._arrivals, expected)
+        return Turn(background, deadline, self._arrivals, expected)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

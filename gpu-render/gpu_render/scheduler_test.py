@@ -116,6 +116,46 @@ def test_the_earliest_deadline_goes_first_and_equals_by_arrival() -> None:
     assert gpu.begun == ["running", "soon", "soon too", "late", "never"]
 
 
+def test_what_nobody_waits_for_stands_still_between_two_clips_while_a_conversation_has_the_gpu_and_goes_on_afterwards() -> None:
+    gpu = PaperGpu()
+
+    async def work() -> None:
+        drawing = scheduler(gpu)
+
+        async def loop_of_an_avatar() -> None:
+            for at in range(3):
+                one = order(f"idle {at}")
+                one.background = True
+                await drawing.draw(one)
+
+        async def conversation() -> None:
+            await asyncio.sleep(0.5)
+            drawing.reserve(True)
+            for at in range(2):
+                await drawing.draw(order(f"spoken {at}", 10))
+                # The server sends the next window when it has the pictures of the one before.
+                await asyncio.sleep(0.2)
+            drawing.reserve(False)
+
+        await asyncio.gather(loop_of_an_avatar(), conversation())
+
+    run(work())
+    assert gpu.begun == ["idle 0", "spoken 0", "spoken 1", "idle 1", "idle 2"]
+
+
+def test_who_waits_without_a_deadline_goes_before_what_nobody_waits_for() -> None:
+    gpu = PaperGpu()
+
+    async def work() -> None:
+        drawing = scheduler(gpu)
+        orders = [order("running"), order("idle", 1), order("spoken")]
+        orders[1].background = True
+        await asyncio.gather(*(drawing.draw(one) for one in orders))
+
+    run(work())
+    assert gpu.begun == ["running", "spoken", "idle"]
+
+
 def test_decoding_overlaps_the_next_denoising_and_nothing_else() -> None:
     gpu = PaperGpu()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from .schedule import Turn, earliest
 
 
 class Turnstile:
-    def __init__(self) -> None:
+    def __init__(self, may_pass: Callable[[Turn], bool]) -> None:
+        self._may_pass = may_pass
         self._waiting: dict[Turn, asyncio.Future[None]] = {}
         self._inside = False
 
@@ -44,9 +45,13 @@ class Turnstile:
         if entered is not None and not entered.done():
             entered.set_exception(why)
 
+    def look_again(self) -> None:
+        """Whoever might not pass before may do so now."""
+        self._let_in()
+
     def _let_in(self) -> None:
         while not self._inside:
-            turn = earliest(self._waiting)
+            turn = earliest(filter(self._may_pass, self._waiting))
             if turn is None:
                 return
             entered = self._waiting.pop(turn)

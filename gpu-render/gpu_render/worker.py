@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from .engine import ClipEngine, Settings
 from .health import Health
 from .holding import Holding
-from .leases import Leases
+from .leases import Claim, Leases
 from .log import Log
 from .metrics import Metrics
 from .options import Options
@@ -38,9 +38,11 @@ class Broken(Exception):
 class Worker:
     """Ready to take leases; made by `load`."""
 
-    def __init__(self, studio: Studio, leases: Leases, health: Health, log: Log) -> None:
+    def __init__(self, studio: Studio, leases: Leases, unhurried: Leases, health: Health, log: Log) -> None:
         self._studio = studio
         self._leases = leases
+        self._unhurried = unhurried
+        """What nobody waits for: conversations come before it."""
         self._health = health
         self._log = log
         self._held: dict[Holding, asyncio.Task[None]] = {}
@@ -75,30 +77,41 @@ class Worker:
 
     async def _take(self) -> None:
         while True:
-            if not self._has_room():
+            claim = None
+            if self._has_room():
+                claim = await self._claim(self._leases)
+                if claim is not None:
+                    self._hold(Holding(claim, self._leases, self._studio, self._log))
+            else:
                 await asyncio.sleep(FULL_PAUSE_S)
-                continue
-            # Shielded: a lease that Redis has given out just as we leave is handed back, not forgotten.
-            taking = asyncio.ensure_future(self._leases.patiently("take", self._leases.take))
-            try:
-                claim = await asyncio.shield(taking)
-            except asyncio.CancelledError:
-                await asyncio.wait([taking], timeout=LAST_TAKE_S)
-                if taking.done() and (claim := taking.result()) is not None:
-                    await self._leases.hand_back(claim, counted=False)
-                taking.cancel()
-                raise
-            if claim is not None:
-                self._hold(Holding(claim, self._leases, self._studio, self._log))
+            if claim is None and self._has_room_in_background():
+                claim = await self._claim(self._unhurried)
+                if claim is not None:
+                    self._hold(Holding(claim, self._unhurried, self._studio, self._log, background=True))
+
+    async def _claim(self, leases: Leases) -> Claim | None:
+        # Shielded: a lease that Redis has given out just as we leave is handed back, not forgotten.
+        taking = asyncio.ensure_future(leases.patiently("take", leases.take))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            await asyncio.wait([taking], timeout=LAST_TAKE_S)
+            if taking.done() and (claim := taking.result()) is not None:
+                await leases.hand_back(claim, counted=False)
+            taking.cancel()
+            raise
 
     def _hold(self, holding: Holding) -> None:
         task = asyncio.create_task(holding.run())
         self._held[holding] = task
+        self._reserve()
         task.add_done_callback(lambda done: self._release(holding, done))
 
     def _release(self, holding: Holding, done: asyncio.Task[None]) -> None:
         del self._held[holding]
-        self._lease_s += NEWEST * (self._now() - holding.since - self._lease_s)
+        self._reserve()
+        if not holding.background:
+            self._lease_s += NEWEST * (self._now() - holding.since - self._lease_s)
         if not done.cancelled() and done.exception() is not None:
             self._log.error("a lease ended badly", exc_info=done.exception())
 
@@ -122,28 +135,47 @@ class Worker:
             "geometry": geometry_of(self._studio.engine),
             "sizes": self._studio.sizes(),
             "state": self._health.state,
-            "leases": len(self._held),
+            "leases": len(self._conversations()),
             "capacity": self._capacity(),
             "freeInMs": 0 if self._has_room() else self._free_in() * 1_000,
             "leaseMs": self._lease_s * 1_000,
         }
 
+    def _conversations(self) -> list[Holding]:
+        return [holding for holding in self._held if not holding.background]
+
     def _has_room(self) -> bool:
-        return has_room([holding.factor for holding in self._held], self._studio.scheduler.factor(self._largest))
+        """For one more conversation: what nobody waits for makes way."""
+        return has_room([holding.factor for holding in self._conversations()], self._studio.scheduler.factor(self._largest))
+
+    def _has_room_in_background(self) -> bool:
+        held = list(self._held)
+        if any(holding.background for holding in held):
+            return False
+        return has_room([holding.factor for holding in held], self._studio.scheduler.factor(self._largest))
+
+    def _reserve(self) -> None:
+        """While conversations leave no room, what nobody waits for stands still between two of its clips."""
+        talking = [holding.factor for holding in self._conversations()]
+        resting = [holding.factor for holding in self._held if holding.background]
+        self._studio.scheduler.reserve(any(not has_room(talking, factor) for factor in resting))
 
     def _capacity(self) -> int:
         return capacity(self._studio.scheduler.factor(self._largest))
 
     def _free_in(self) -> float:
         """The first of them to end, as long as leases took so far; one that takes longer takes a tenth longer still."""
-        held = [self._now() - holding.since for holding in self._held]
+        held = [self._now() - holding.since for holding in self._conversations()]
         return min((max(self._lease_s - taken, 0.1 * taken) for taken in held), default=0)
 
     async def _watch_cancels(self) -> None:
-        async for lease in self._leases.cancelled():
-            for holding in list(self._held):
-                if holding.claim.id == lease:
-                    await holding.lose()
+        async def watch(leases: Leases) -> None:
+            async for lease in leases.cancelled():
+                for holding in list(self._held):
+                    if holding.claim.id == lease:
+                        await holding.lose()
+
+        await asyncio.gather(watch(self._leases), watch(self._unhurried))
 
     async def _watch_engine(self) -> None:
         while True:
@@ -166,10 +198,11 @@ class Worker:
         for holding, task in list(self._held.items()):
             task.cancel()
             await holding.hand_back(counted=not self._health.engine_well)
-        try:
-            await self._leases.withdraw()
-        except (RedisError, OSError, asyncio.TimeoutError) as error:
-            self._leases.failed("withdraw", error)
+        for leases in (self._unhurried, self._leases):
+            try:
+                await leases.withdraw()
+            except (RedisError, OSError, asyncio.TimeoutError) as error:
+                leases.failed("withdraw", error)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .testing.media_server import WORK, MediaServer, idle_frames
+from .testing.media_server import BACKGROUND, WORK, MediaServer, idle_frames
 from .testing.processes import RedisServer, worker
 from .testing.scenario import say, scenario
 
@@ -45,7 +45,7 @@ def test_draws_a_lease_from_its_motion_to_its_end(tmp_path: Path) -> None:
 def test_an_idle_loop_begins_with_the_reference_and_a_pause_with_new_motion(tmp_path: Path) -> None:
     async def work(server: RedisServer, media: MediaServer) -> None:
         async with worker(server.url):
-            entry = await media.put("one", kind="idle")
+            entry = await media.put("one", kind="idle", work=BACKGROUND)
             talk = await media.talk()
             await talk.begin(1, None)
             await talk.window(1, 0, 0)
@@ -58,7 +58,41 @@ def test_an_idle_loop_begins_with_the_reference_and_a_pause_with_new_motion(tmp_
             await talk.window(1, 2, 24)
             assert (await talk.spoken()).numbers == list(range(500, 512))
             await talk.bye()
-            await media.over(entry)
+            await media.over(entry, work=BACKGROUND)
+
+    scenario(tmp_path, work)
+
+
+def test_an_idle_loop_makes_way_for_a_conversation_between_two_clips_and_goes_on_afterwards(tmp_path: Path) -> None:
+    async def work(server: RedisServer, media: MediaServer) -> None:
+        # A clip takes 0.7 s of which 0.48 are shown: slower than real time, so that one lease is served at a time.
+        async with worker(server.url, STANDIN_RTF="1.5"):
+            loops = [await media.put(name, kind="idle", work=BACKGROUND) for name in ("loop", "another loop")]
+            loop = await media.talk()
+            await loop.begin(1, None)
+            await loop.window(1, 0, 0)
+            await loop.until("progress")
+            # Not held up by the loop that is drawn, nor by the one that waits before it.
+            spoken = await media.put("spoken")
+            talk = await media.talk(1)
+            assert talk.lease == "spoken"
+            await talk.begin(1, idle_frames(99))
+            assert (await loop.spoken()).frames == list(range(12))
+            await loop.window(1, 1, 12)
+            for at in range(2):
+                await talk.window(1, at, at * 12, deadlineMs=1_000)
+                assert (await talk.spoken()).numbers == list(range(100 + at * 12, 112 + at * 12))
+                # Long enough for a clip of the loop to be begun.
+                await asyncio.sleep(0.3)
+            await talk.bye()
+            await media.over(spoken)
+            rest = await loop.spoken()
+            assert (rest.frames, rest.numbers) == (list(range(12, 24)), list(range(15, 27)))
+            assert rest.done["waitedMs"] > 1_500
+            await loop.bye()
+            await media.over(loops[0], work=BACKGROUND)
+            await (await media.talk()).bye()
+            await media.over(loops[1], work=BACKGROUND)
 
     scenario(tmp_path, work)
 

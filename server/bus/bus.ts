@@ -53,8 +53,8 @@ export interface Bus {
   take(queue: string, taker: string, signal: AbortSignal): AsyncIterable<Claim>;
   standing(queue: string, id: string): Promise<Standing>;
   depth(queue: string): Promise<Depth>;
-  /** Takes it from whoever has it, for another to take at once: its taker is known to be dead. Counts as a try. */
-  release(queue: string, id: string): Promise<void>;
+  /** Takes it from whoever has it, or from `taker` if that is who has it, for another to take at once. Counts as a try. */
+  release(queue: string, id: string, taker?: string): Promise<void>;
   /** Takes it out of the queue, whoever has it, and tells the takers. */
   cancel(queue: string, id: string): Promise<void>;
   /** Ids of what is cancelled from now on. */

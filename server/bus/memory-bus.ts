@@ -47,8 +47,8 @@ export class MemoryBus implements Bus {
     return this.#line(queue).depth;
   }
 
-  async release(queue: string, id: string): Promise<void> {
-    this.#line(queue).release(id);
+  async release(queue: string, id: string, taker?: string): Promise<void> {
+    this.#line(queue).release(id, taker);
   }
 
   async cancel(queue: string, id: string): Promise<void> {

@@ -80,9 +80,9 @@ export class Line {
     return { waiting, taken: this.#items.size - waiting, parked };
   }
 
-  release(id: string): void {
+  release(id: string, taker?: string): void {
     const item = this.#items.get(id);
-    if (!item?.held) return;
+    if (!item?.held || (taker ?? item.held.taker) !== item.held.taker) return;
     item.held = undefined;
     if (item.tries >= this.#limits.maxTries) this.#end(id, 'parked');
     this.#wake();

@@ -1,15 +1,14 @@
 import { FPS, type Size, type VideoFrame } from '#base/media.ts';
 import type { EncodedPicture } from './encoder.ts';
+import type { OwnMotion } from './own-motion.ts';
 
 /** Where idle pictures come from: a stored loop, or live pictures when each one is stamped (then nothing can be stored). */
 export interface IdleSource {
   readonly size: Size;
   /** Length of the loop, a whole number of seconds at 25 fps. */
   readonly frames: number;
-  /** Usual thumbnail difference between neighbours. */
-  readonly motion: number;
-  /** Thumbnail difference of a frame to the one before it: more than usual in a blink. */
-  step(frame: number): number;
+  readonly motion: OwnMotion;
+  thumbnail(frame: number): Uint8Array;
   /** The stored packet of a frame; undefined when idle is encoded live. */
   packet(frame: number): EncodedPicture | undefined;
   /** Raw pictures from `frame` on, round and round. */

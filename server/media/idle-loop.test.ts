@@ -90,9 +90,9 @@ describe('IdleLoop', () => {
   it('measures its own motion', () =>
     withLoop(async (idle) => {
       const step = difference(thumbnail(original(0)), thumbnail(original(1)));
-      ok(idle.motion > step / 2 && idle.motion < step * 2, `${idle.motion} against ${step}`);
+      ok(idle.motion.usual > step / 2 && idle.motion.usual < step * 2, `${idle.motion.usual} against ${step}`);
       const still = await IdleLoop.build(repeat(original(0), 25), SIZE, never);
-      equal(still.motion, 0);
+      equal(still.motion.usual, 0);
       await still.close();
     }));
 
@@ -152,7 +152,7 @@ describe('IdleLoop', () => {
       const loaded = IdleLoop.load(bytes, SIZE);
       ok(loaded);
       equal(loaded.frames, FRAMES);
-      equal(loaded.motion, idle.motion);
+      equal(loaded.motion.usual, idle.motion.usual);
       deepStrictEqual(loaded.packet(30), idle.packet(30));
       ok(alike(await loaded.picture(40), 40));
       await loaded.close();

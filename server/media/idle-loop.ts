@@ -6,6 +6,7 @@ import { FPS, TICKS_PER_FRAME, type Size, type VideoFrame } from '#base/media.ts
 import { VideoDecoder } from './decoder.ts';
 import { VideoEncoder, type EncodedPicture } from './encoder.ts';
 import { InTurn } from './in-turn.ts';
+import { OwnMotion } from './own-motion.ts';
 import { difference, thumbnail } from './thumbnails.ts';
 
 /** A longer loop is a renderer that never ends. */
@@ -35,8 +36,8 @@ export class IdleLoop {
   readonly size: Size;
   /** Length, a multiple of 25. */
   readonly frames: number;
-  /** Mean `difference` between consecutive frames, the last and the first included. */
-  readonly motion: number;
+  /** Between consecutive frames, the last and the first included. */
+  readonly motion: OwnMotion;
   readonly #stored: readonly Stored[];
   readonly #lifetime = new Lifetime();
   readonly #turns = new InTurn();
@@ -46,12 +47,11 @@ export class IdleLoop {
     this.size = size;
     this.frames = stored.length;
     this.#stored = stored;
-    this.motion = stored.reduce((sum, _, frame) => sum + this.step(frame), 0) / stored.length;
+    this.motion = OwnMotion.of(stored.map((one) => one.thumbnail));
   }
 
-  /** `difference` of a frame to the one before it. */
-  step(frame: number): number {
-    return difference(this.#at(frame - 1).thumbnail, this.#at(frame).thumbnail);
+  thumbnail(frame: number): Uint8Array {
+    return this.#at(frame).thumbnail;
   }
 
   /**

@@ -1,13 +1,15 @@
 import { AvatarError } from '#base/errors.ts';
 import { FPS, type Size, type VideoFrame } from '#base/media.ts';
 import type { IdleSource } from './idle-face.ts';
+import { OwnMotion } from './own-motion.ts';
+import { thumbnail } from './thumbnails.ts';
 
 /** An idle loop that can't be stored because every picture is changed at its release (the test card's number): raw pictures, encoded live. */
 export class LiveIdle implements IdleSource {
   readonly size: Size;
   readonly frames: number;
   /** The test card is cut, not faded: there is no usual motion to compare a seam with. */
-  readonly motion = 255;
+  readonly motion = OwnMotion.unknown(255);
   readonly #pictures: readonly VideoFrame[];
 
   private constructor(size: Size, pictures: readonly VideoFrame[]) {
@@ -27,8 +29,8 @@ export class LiveIdle implements IdleSource {
     return new LiveIdle({ width, height }, all);
   }
 
-  step(): number {
-    return this.motion;
+  thumbnail(frame: number): Uint8Array {
+    return thumbnail(this.#pictures.at(frame % this.frames)!);
   }
 
   packet(): undefined {

@@ -2,12 +2,14 @@ import type { VideoFrame } from '#base/media.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { IdleFace } from './idle-face.ts';
 import { mix } from './mix.ts';
-import { difference, thumbnail } from './thumbnails.ts';
+import { changes, thumbnail, THUMBNAIL_PIXELS } from './thumbnails.ts';
 
 /** Length of a cross-fade, frames; the test card is cut, because half a flash would be none. */
 export const FADE = 5;
-/** So far from a switch, frames, whatever the loop does belongs to the same moment for who looks on. */
-const AROUND = 12;
+/** So long after a fade, frames, it is known where the speech moves on purpose; what it does once, while it fades in, is a jump. */
+const KNOWN_AFTER = 12;
+/** What remains each frame of the largest step that a place has made: a quarter after half a second. */
+const FORGETS = 0.9;
 
 /** Joins idle and speech: decides what each live picture looks like around a switch, and measures how visible the switch was. */
 export class Seam {
@@ -19,14 +21,14 @@ export class Seam {
   #last: VideoFrame | undefined;
   /** Mixed pictures, one after the other: memory that is new for each would keep the garbage collector busy. */
   #mixed: Uint8Array | undefined;
+  /** The picture shown before; undefined where it was a stored one. */
   #before: Uint8Array | undefined;
   /** The spoken picture before, as it was drawn. */
   #drawn: Uint8Array | undefined;
-  /** The largest step that the loop and the speech make by themselves around the switch. */
-  #own = 0;
-  #worst = 0;
-  #measuring = false;
-  #speechMotion = 0;
+  /** Where the speech moves by itself, and how much, lately. */
+  readonly #speech = new Float64Array(THUMBNAIL_PIXELS);
+  /** Steps between shown pictures across the switch that is measured, with the loop's at the same instant; undefined while none is. */
+  #steps: { readonly shown: Uint8Array; readonly idle: Uint8Array }[] | undefined;
 
   /** @param length of a cross-fade, frames; 0 cuts */
   constructor(idle: IdleFace, metrics: Metrics, length: number) {
@@ -37,17 +39,15 @@ export class Seam {
 
   /** From stage frame `frame` on, `to` is on air; `last` is the picture idle takes over from. */
   turn(frame: number, to: 'speech' | 'idle', last: VideoFrame | undefined): void {
-    this.#own = this.#stepsAround(frame);
+    this.#judge();
     if (to === 'idle' && last) this.#idle.align(frame, last);
-    this.#own = Math.max(this.#own, this.#stepsAround(frame));
     this.#idle.prepare(frame);
-    this.#measured();
-    this.#measuring = true;
+    if (to === 'speech') this.#speech.fill(0);
+    this.#steps = [];
     this.#to = to;
     this.#start = frame;
     this.#last = last;
     this.#drawn = undefined;
-    this.#worst = 0;
   }
 
   /** True while frame `frame` is part of a cross-fade, which only the live encoder can draw. */
@@ -61,9 +61,7 @@ export class Seam {
     const weight = (frame - this.#start + 1) / (this.#length + 1);
     if (spoken) {
       if (!fading || this.#to !== 'speech') return this.#measure(frame, spoken, spoken);
-      const idle = await this.#idle.picture(frame);
-      this.#before ??= thumbnail(idle);
-      return this.#measure(frame, this.#mix(idle, spoken, weight), spoken);
+      return this.#measure(frame, this.#mix(await this.#idle.picture(frame), spoken, weight), spoken);
     }
     const idle = await this.#idle.picture(frame);
     const from = fading && this.#to === 'idle' ? this.#last : undefined;
@@ -72,44 +70,35 @@ export class Seam {
 
   /** Called when stored packets take over: nothing of the seam is needed any more. */
   release(): void {
-    this.#measured();
+    this.#judge();
     this.#last = undefined;
     this.#before = undefined;
     this.#mixed = undefined;
     this.#idle.release();
   }
 
-  /**
-   * Relates each step between shown pictures to what moves without a seam: usually, and around the switch, where there may be a blink.
-   * The worst one of a cross-fade is its seam error.
-   */
+  /** Keeps the steps between shown pictures until the switch is over; at least one, when pictures were dropped. */
   #measure(frame: number, shown: VideoFrame, spoken: VideoFrame | undefined): VideoFrame {
     const now = thumbnail(shown);
-    const step = this.#before ? difference(this.#before, now) : 0;
+    const { source } = this.#idle;
+    const [idleBefore, idle] = [source.thumbnail(this.#idle.index(frame - 1)), source.thumbnail(this.#idle.index(frame))];
+    const step = changes(this.#before ?? idleBefore, now);
     this.#before = now;
     const since = frame - this.#start;
-    if (since >= 0 && since <= this.#length) {
-      if (spoken) this.#own = Math.max(this.#own, this.#drawnStep(spoken));
-      const usual = Math.max(this.#idle.source.motion, this.#speechMotion, this.#own, Number.EPSILON);
-      this.#worst = Math.max(this.#worst, step / usual);
-    } else if (spoken) this.#speechMotion += 0.05 * (step - this.#speechMotion);
-    if (since >= this.#length) this.#measured();
+    if (since >= 0 && (since <= this.#length || this.#steps?.length === 0))
+      this.#steps?.push({ shown: step, idle: changes(idleBefore, idle) });
+    if (spoken) this.#follow(spoken === shown ? now : thumbnail(spoken), since > this.#length);
+    if (since >= this.#length + (this.#to === 'speech' ? KNOWN_AFTER : 0)) this.#judge();
     return shown;
   }
 
-  /** The largest step of the loop within half a second of a frame. */
-  #stepsAround(frame: number): number {
-    const { source } = this.#idle;
-    const steps = Array.from({ length: 2 * AROUND + 1 }, (_, at) => source.step(this.#idle.index(frame) - AROUND + at));
-    return Math.max(...steps);
-  }
-
-  /** How far the speech itself moves from the spoken picture before. */
-  #drawnStep(spoken: VideoFrame): number {
-    const now = thumbnail(spoken);
-    const step = this.#drawn ? difference(this.#drawn, now) : 0;
-    this.#drawn = now;
-    return step;
+  /** Where the speech moves once it is on air by itself. */
+  #follow(drawn: Uint8Array, counts: boolean): void {
+    const before = this.#drawn ?? drawn;
+    this.#drawn = drawn;
+    if (!counts) return;
+    for (const [place, step] of changes(before, drawn).entries())
+      this.#speech[place] = Math.max(step, FORGETS * this.#speech[place]!);
   }
 
   #mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {
@@ -119,10 +108,13 @@ export class Seam {
     return { width, height, data: this.#mixed };
   }
 
-  /** A fade's last picture may be dropped, or be a stored packet already; its seam counts all the same. */
-  #measured(): void {
-    if (!this.#measuring) return;
-    this.#measuring = false;
-    this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, this.#worst);
+  /** The worst step of a switch is its seam error. A switch that nobody saw has none. */
+  #judge(): void {
+    const steps = this.#steps;
+    if (!steps || steps.length === 0) return;
+    this.#steps = undefined;
+    const { motion } = this.#idle.source;
+    const worst = Math.max(...steps.map(({ shown, idle }) => motion.excess(shown, idle, this.#speech)));
+    this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, worst);
   }
 }

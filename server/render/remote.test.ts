@@ -1,12 +1,14 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '#base/clock.ts';
-import type { DrawnFrame } from '#base/media.ts';
+import { i420Bytes, type DrawnFrame } from '#base/media.ts';
 import { FRAME_LINK_PROTOCOL } from '#protocol/frame-link.ts';
+import { backgroundQueue } from '#protocol/lease.ts';
 import { buzz, collect, rendererContract } from '#test/contract/renderer.contract.ts';
 import { GEOMETRY, type Vice } from '#test/support/gpu-worker.ts';
 import { ENGINE, openFarm } from '#test/support/render-farm.ts';
 import { patternRenderer } from './pattern.ts';
+import type { RemoteRenderer } from './remote/remote.ts';
 import type { RenderWatch } from './renderer.ts';
 
 const request = { avatar: 'nora', idleFrame: 0 };
@@ -42,6 +44,7 @@ describe('a remote renderer', () => {
     ['falls silent', '(silent|stuck)'],
     ['gets stuck', 'stuck'],
     ['babbles', 'garbage'],
+    ['babbles and keeps its lease', 'garbage'],
     ['leaves pictures out', 'wrong'],
     ['draws black', 'wrong'],
     ['draws too much', 'wrong'],
@@ -141,12 +144,49 @@ describe('who waits for a worker', () => {
   });
 });
 
+describe('what nobody waits for', () => {
+  const idles = (renderer: RemoteRenderer, abort: AbortSignal) => collect(renderer.idle('nora', abort));
+
+  it('waits in a queue of its own, behind all conversations, and has no deadline', async () => {
+    const { renderer, first, worker, bus } = await farm();
+    first.kill();
+    const abort = new AbortController();
+    onTestFinished(() => abort.abort());
+    const loop = idles(renderer, abort.signal);
+    await expect.poll(() => bus.depth(backgroundQueue(ENGINE))).toMatchObject({ waiting: 1 });
+    const greeting = collect(renderer.render(buzz(renderer.geometry, 1), { ...request, background: true }, abort.signal));
+    await expect.poll(() => bus.depth(backgroundQueue(ENGINE))).toMatchObject({ waiting: 2 });
+    expect(await bus.depth(ENGINE)).toMatchObject({ waiting: 0 });
+    const second = worker({ rtf: 0.02 });
+    expect(await loop).toHaveLength(250);
+    expect(await greeting).toHaveLength(FRESH);
+    expect(new Set(second.deadlines)).toEqual(new Set([undefined]));
+    expectWhole(await collect(renderer.render(buzz(renderer.geometry, 1), request, forever(), watching(false))), FRESH);
+    expect(second.deadlines.at(-1)).toBeTypeOf('number');
+  });
+});
+
+describe('a worker that dies on air', () => {
+  it('is replaced within the deadline of its window: no picture is late, and none is drawn twice', async () => {
+    const { renderer, worker } = await farm({ rtf: 0.1, vice: 'vanishes' });
+    worker({ rtf: 0.1 });
+    const watch = watching(true, 1_500);
+    const since = systemClock.now();
+    const seen: { readonly frame: number; readonly late: number }[] = [];
+    for await (const { frame } of renderer.render(buzz(renderer.geometry, 3), request, forever(), watch))
+      seen.push({ frame, late: systemClock.now() - (since + 1_500 + frame * 40) });
+    expect(seen.map(({ frame }) => frame)).toEqual(upTo(3 * FRESH));
+    expect(Math.max(...seen.map(({ late }) => late))).toBeLessThan(0);
+    expect(watch.told.filter((one) => one.startsWith('leaves out'))).toEqual([]);
+  });
+});
+
 describe('a promise that would be broken', () => {
   const large = { width: 288, height: 288 };
   const understudy = () => patternRenderer({ clock: systemClock, size: large, freshFrames: 5, overlapFrames: 2 });
 
   it('is kept by the understudy where there is no worker, and it says why', async () => {
-    const stage = { size: large, understudy: understudy(), canUnderstudy: () => true };
+    const stage = { size: large, understudies: [{ renderer: understudy(), can: () => true }] };
     const { renderer, first, bus } = await farm({ sizes: [large] }, stage);
     first.kill();
     await expect.poll(() => bus.takers(ENGINE), { timeout: 5_000 }).toEqual([]);
@@ -156,6 +196,38 @@ describe('a promise that would be broken', () => {
       new Set(['no GPU worker is there; drawn by pattern instead']),
     );
   });
+
+  it(
+    'is kept by another engine with a free worker, and by the next understudy once that one has left',
+    { timeout: 20_000 },
+    async () => {
+      const second = await farm({ rtf: 0.1, sizes: [large] }, { size: large, name: 'second-engine' });
+      const understudies = [
+        { renderer: second.renderer, can: () => second.renderer.isFree() },
+        { renderer: understudy(), can: () => true },
+      ];
+      const { renderer, first, bus } = await farm({ sizes: [large] }, { size: large, understudies });
+      first.kill();
+      await expect.poll(() => bus.takers(ENGINE), { timeout: 5_000 }).toEqual([]);
+      const idle = Array.from({ length: GEOMETRY.overlapFrames }, (_, at) => ({
+        ...large,
+        data: new Uint8Array(i420Bytes(large)).fill(200 + at),
+      }));
+      const asked = { ...request, idleBefore: () => Promise.resolve(idle) };
+      const frames: DrawnFrame[] = [];
+      const windows = buzz({ ...renderer.geometry, freshFrames: FRESH + 6 }, 4);
+      for await (const drawn of renderer.render(windows, asked, forever(), watching(true, 10_000))) {
+        frames.push(drawn);
+        if (drawn.frame === 2 * FRESH) second.first.kill();
+      }
+      expect(frames.map(({ frame }) => frame)).toEqual(upTo(4 * (FRESH + 6)));
+      const by = frames.map(({ picture }) => /drawn by (\S+) instead/.exec(picture.lesser ?? '')?.[1]);
+      expect(new Set(by)).toEqual(new Set(['second-engine', 'pattern']));
+      expect(by.lastIndexOf('second-engine')).toBeLessThan(by.indexOf('pattern'));
+      // Each of its windows goes on from what was shown before; only the first from the idle face.
+      expect(second.first.motions).toEqual([200 + GEOMETRY.overlapFrames - 1, FRESH + 5]);
+    },
+  );
 
   it('is kept in a smaller size where that is quick enough, in the size of the stage, and it says why', async () => {
     const sizes = [

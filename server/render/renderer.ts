@@ -16,6 +16,8 @@ export interface RenderRequest {
   readonly idleFrame: number;
   /** Whose utterance it is, for renderers whose work is done elsewhere. */
   readonly speech?: { readonly sessionId: string; readonly utteranceId: string; readonly traceId: string };
+  /** Made to be kept: nobody waits for it, and conversations come first. */
+  readonly background?: boolean;
   /** The `count` idle pictures that will be on air before the instant `inMs` from now, oldest first. */
   idleBefore?(inMs: number, count: number): Promise<readonly VideoFrame[]>;
 }

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import { sleep, systemClock } from '#base/clock.ts';
 import { FRAME_LINK_PROTOCOL, ToWorker, type ToServer } from '#protocol/frame-link.ts';
-import { Lease } from '#protocol/lease.ts';
+import { backgroundQueue, Lease } from '#protocol/lease.ts';
 import { i420Bytes, type Size } from '#base/media.ts';
 import type { Bus, Claim } from '#server/bus/bus.ts';
 
@@ -11,6 +11,7 @@ export type Vice =
   | 'falls silent'
   | 'gets stuck'
   | 'babbles'
+  | 'babbles and keeps its lease'
   | 'leaves pictures out'
   | 'draws black'
   | 'draws too much'
@@ -51,6 +52,8 @@ export class GpuWorker {
   readonly motions: number[] = [];
   /** What became of its leases. */
   readonly done: string[] = [];
+  /** Of each window, ms, where somebody waits for it. */
+  readonly deadlines: (number | undefined)[] = [];
   /** Lengths of the sound of each window, samples. */
   readonly sounds: number[] = [];
   windows = 0;
@@ -65,7 +68,7 @@ export class GpuWorker {
     workers += 1;
     this.name = options.name ?? `worker-${workers}`;
     void this.#announce();
-    void this.#work();
+    for (const queue of [options.engine, backgroundQueue(options.engine)]) void this.#work(queue);
   }
 
   /** As SIGKILL does. */
@@ -101,9 +104,9 @@ export class GpuWorker {
     return sizes.map((size) => ({ ...size, clipMs: rtf * GEOMETRY.freshFrames * 40 * share(size) }));
   }
 
-  async #work(): Promise<void> {
-    const { bus, engine } = this.#options;
-    for await (const claim of bus.take(engine, this.name, this.#life.signal)) {
+  async #work(queue: string): Promise<void> {
+    const { bus } = this.#options;
+    for await (const claim of bus.take(queue, this.name, this.#life.signal)) {
       const keeping = setInterval(() => void claim.keep().catch(() => undefined), 1_000);
       await this.#serve(claim).catch((error: unknown) => this.told.push(`error ${String(error)}`));
       clearInterval(keeping);
@@ -161,6 +164,8 @@ export class GpuWorker {
       else if (said.type === 'window') outcome = await this.#draw(socket, said, size);
       else if (said.type === 'bye') outcome = 'done';
     }
+    if (closed === 4400 && this.#options.vice === 'babbles and keeps its lease')
+      while (await claim.keep()) await sleep(systemClock, 50, this.#life.signal);
     outcome ??= this.#frozen ? 'let go' : outcomeOf(closed);
     if (outcome === 'done') await claim.done();
     else if (outcome === 'handed back') await claim.handBack();
@@ -174,6 +179,7 @@ export class GpuWorker {
     const { generation, window, startFrame, freshFrames } = order;
     this.asked.push(`${generation}/${window}`);
     this.sounds.push(order.payload.length / 2);
+    this.deadlines.push(order.deadlineMs);
     const isBad = vice !== undefined && this.windows === viceAt;
     this.windows += 1;
     if (size.width * size.height > memory || (isBad && vice === 'runs out of memory')) {
@@ -188,7 +194,7 @@ export class GpuWorker {
       send(socket, { type: 'bye', reason: 'SIGTERM' });
       return 'handed back';
     }
-    if (isBad && vice === 'babbles') socket.send(Buffer.from('{"type":"frames"}'));
+    if (isBad && vice.startsWith('babbles')) socket.send(Buffer.from('{"type":"frames"}'));
     const share = (size.width * size.height) / (this.#sizes()[0]!.width * this.#sizes()[0]!.height);
     const count = freshFrames + (isBad && vice === 'draws too much' ? 1 : 0);
     const takes = rtf * GEOMETRY.freshFrames * 40 * share;

@@ -6,18 +6,15 @@ with the original's; what is FlashTalk's own is only what stands in this file.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ..diffusion import wan
 from ..diffusion.checkout import Checkout, offline
-from ..diffusion.files import Weights, checkout, find, sharded
+from ..diffusion.files import Weights, checkout, sharded
 from ..diffusion.sampling import Path as SamplingPath
 from ..diffusion.sampling import even_times, renoise
 from ..diffusion.talking_head import Recipe, TalkingHead
 from ..engine import Geometry, Progress, Settings
 from ..settings import number
 from .infinitetalk import GRAIN, WAV2VEC_REPOSITORY, gpu, grained_sizes
-from .infinitetalk_parts import Files, Names, Source, load_parts, options
+from .infinitetalk_parts import Names, Source, found_files, options, warmed
 
 ENGINE = "FLASHTALK"
 OWN = Weights("FLASHTALK_WEIGHTS", "Soul-AILab/SoulX-FlashTalk-14B")
@@ -44,7 +41,8 @@ SIZES = "448x768"
 def load(settings: Settings, progress: Progress) -> TalkingHead:
     offline()
     home = checkout(settings, "FLASHTALK_HOME", "Soul-AILab/SoulX-FlashTalk", CODE)
-    files = find_files(settings, home)
+    # All but wav2vec2 lies in one folder.
+    files = found_files(settings, home, OWN, WAV2VEC, (sharded(settings, home, OWN), None))
     wanted = options(settings, ENGINE, prompt=PROMPT, clip_frames=FRESH_FRAMES + OVERLAP_FRAMES, masked=False)
     geometry = Geometry(FRESH_FRAMES, OVERLAP_FRAMES, LOOK_AHEAD_FRAMES, grained_sizes(settings, ENGINE, SIZES, GRAIN))
     device = gpu("flashtalk")
@@ -56,24 +54,4 @@ def load(settings: Settings, progress: Progress) -> TalkingHead:
         pixels_per_latent=8,
         colour=number(settings, "FLASHTALK_COLOUR", 1, 0, 1),
     )
-    parts = load_parts(Source(Checkout(home, BARE), NAMES), files, wanted, device, lambda done, what: progress(done * 0.6, what))
-    engine = TalkingHead(recipe, parts, device)
-    engine.warm_up(wanted.prompt, lambda done, what: progress(0.6 + 0.4 * done, what))
-    return engine
-
-
-def find_files(settings: Settings, home: Path) -> Files:
-    """All but wav2vec2 lies in one folder."""
-    names = (wan.VAE_FILE, wan.CLIP_FILE, wan.T5_FILE, wan.T5_TOKENIZER)
-    vae, clip, t5, tokenizer = (find(settings, home, OWN, name) for name in names)
-    return Files(
-        config=find(settings, home, OWN, "config.json"),
-        tensors=sharded(settings, home, OWN),
-        lora=None,
-        vae=vae,
-        clip=clip,
-        t5=t5,
-        tokenizer=tokenizer.parent,
-        ear_config=find(settings, home, WAV2VEC, "config.json"),
-        ear_weights=find(settings, home, WAV2VEC, "model.safetensors"),
-    )
+    return warmed(recipe, Source(Checkout(home, BARE), NAMES), files, wanted, device, progress)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from ..diffusion import wan
 from ..diffusion.checkout import Checkout, offline
 from ..diffusion.files import Weights, checkout, find, sharded
 from ..diffusion.sampling import Path as SamplingPath
@@ -17,7 +16,7 @@ from ..diffusion.sampling import euler, even_times
 from ..diffusion.talking_head import Recipe, TalkingHead
 from ..engine import ConfigurationError, Geometry, Progress, Settings, Size
 from ..settings import number, sizes
-from .infinitetalk_parts import Files, Names, Source, load_parts, options
+from .infinitetalk_parts import Files, Names, Source, found_files, options, warmed
 
 ENGINE = "INFINITETALK"
 WAN = Weights("INFINITETALK_WAN", "Wan-AI/Wan2.1-I2V-14B-480P")
@@ -53,11 +52,7 @@ def load(settings: Settings, progress: Progress) -> TalkingHead:
     wanted = options(settings, ENGINE, prompt=PROMPT, clip_frames=FRESH_FRAMES + OVERLAP_FRAMES, masked=True)
     geometry = Geometry(FRESH_FRAMES, OVERLAP_FRAMES, LOOK_AHEAD_FRAMES, grained_sizes(settings, ENGINE, SIZES, GRAIN))
     device = gpu("infinitetalk")
-    plan = recipe(settings, geometry, device)
-    parts = load_parts(Source(Checkout(home, BARE), NAMES), files, wanted, device, lambda done, what: progress(done * 0.6, what))
-    engine = TalkingHead(plan, parts, device)
-    engine.warm_up(wanted.prompt, lambda done, what: progress(0.6 + 0.4 * done, what))
-    return engine
+    return warmed(recipe(settings, geometry, device), Source(Checkout(home, BARE), NAMES), files, wanted, device, progress)
 
 
 def recipe(settings: Settings, geometry: Geometry, device: torch.device) -> Recipe:
@@ -74,20 +69,7 @@ def recipe(settings: Settings, geometry: Geometry, device: torch.device) -> Reci
 
 
 def find_files(settings: Settings, home: Path) -> Files:
-    names = (wan.VAE_FILE, wan.CLIP_FILE, wan.T5_FILE, wan.T5_TOKENIZER)
-    vae, clip, t5, tokenizer = (find(settings, home, WAN, name) for name in names)
-    tensors, lora = network_files(settings, home)
-    return Files(
-        config=find(settings, home, WAN, "config.json"),
-        tensors=tensors,
-        lora=lora,
-        vae=vae,
-        clip=clip,
-        t5=t5,
-        tokenizer=tokenizer.parent,
-        ear_config=find(settings, home, WAV2VEC, "config.json"),
-        ear_weights=find(settings, home, WAV2VEC, "model.safetensors"),
-    )
+    return found_files(settings, home, WAN, WAV2VEC, network_files(settings, home))
 
 
 def network_files(settings: Settings, home: Path) -> tuple[list[Path], Path | None]:

@@ -17,9 +17,10 @@ from ..diffusion import wan
 from ..diffusion.checkout import Checkout
 from ..diffusion.codec import WanCodec
 from ..diffusion.ear import load_ear
+from ..diffusion.files import Weights, find
 from ..diffusion.hearing import Hearing
 from ..diffusion.prompts import Prompts
-from ..diffusion.talking_head import Parts
+from ..diffusion.talking_head import Parts, Recipe, TalkingHead
 from ..diffusion.weights import fill, merge_lora, read
 from ..engine import Progress, Settings
 from ..settings import choice, number
@@ -40,6 +41,24 @@ class Files:
     tokenizer: Path
     ear_config: Path
     ear_weights: Path
+
+
+def found_files(settings: Settings, home: Path, store: Weights, ear: Weights, network: tuple[list[Path], Path | None]) -> Files:
+    """`store` has what is Wan's, `ear` wav2vec2; `network` is its tensors and their LoRA."""
+    names = (wan.VAE_FILE, wan.CLIP_FILE, wan.T5_FILE, wan.T5_TOKENIZER)
+    vae, clip, t5, tokenizer = (find(settings, home, store, name) for name in names)
+    tensors, lora = network
+    return Files(
+        config=find(settings, home, store, "config.json"),
+        tensors=tensors,
+        lora=lora,
+        vae=vae,
+        clip=clip,
+        t5=t5,
+        tokenizer=tokenizer.parent,
+        ear_config=find(settings, home, ear, "config.json"),
+        ear_weights=find(settings, home, ear, "model.safetensors"),
+    )
 
 
 @dataclass(frozen=True)
@@ -83,6 +102,14 @@ def options(settings: Settings, engine: str, *, prompt: str, clip_frames: int, m
 def decoding(settings: Settings, engine: str) -> torch.dtype | None:
     """Half as precise is what the real-time relatives decode in."""
     return {"bf16": DTYPE, "fp32": None}[choice(settings, f"{engine}_VAE_PRECISION", ("bf16", "fp32"))]
+
+
+def warmed(recipe: Recipe, source: Source, files: Files, wanted: Options, device: torch.device, progress: Progress) -> TalkingHead:
+    """The engine, which has drawn its warm-up clips."""
+    parts = load_parts(source, files, wanted, device, lambda done, what: progress(done * 0.6, what))
+    engine = TalkingHead(recipe, parts, device)
+    engine.warm_up(wanted.prompt, lambda done, what: progress(0.6 + 0.4 * done, what))
+    return engine
 
 
 def load_parts(source: Source, files: Files, wanted: Options, device: torch.device, progress: Progress) -> Parts:

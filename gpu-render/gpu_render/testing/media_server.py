@@ -31,6 +31,7 @@ from ..wire import Message, check, decode, parts, size_of
 
 ENGINE = "{standin}"
 WORK = f"infinitetalk:{ENGINE}:work"
+BACKGROUND = "infinitetalk:{standin:background}:work"
 SIZE = Size(256, 256)
 OVERLAP, FRESH, AHEAD = 3, 12, 2
 
@@ -163,7 +164,7 @@ class MediaServer:
         self._server: WebSocketServer | None = None
         self._over = asyncio.Event()
 
-    async def put(self, lease: str, lives_s: float = 60, **other: object) -> str:
+    async def put(self, lease: str, lives_s: float = 60, work: str = WORK, **other: object) -> str:
         assert self._server is not None
         port = next(iter(self._server.sockets)).getsockname()[1]
         url = f"ws://127.0.0.1:{port}/v1/frame-link"
@@ -171,7 +172,7 @@ class MediaServer:
         body["expiresAt"] = round((time.time() + lives_s) * 1_000)
         body.update(other)
         fields = {"id": lease, "traceId": f"trace-{lease}", "body": json.dumps(body)}
-        return str(await self.redis.xadd(WORK, fields))
+        return str(await self.redis.xadd(work, fields))
 
     async def talk(self, within: float = 20) -> Talk:
         return await asyncio.wait_for(self.talks.get(), within)
@@ -180,13 +181,13 @@ class MediaServer:
         """Its worker is known to be dead."""
         await self.redis.xclaim(WORK, "workers", "nobody", 0, [entry], idle=86_400_000, justid=True)
 
-    async def over(self, entry: str, within: float = 10) -> None:
+    async def over(self, entry: str, within: float = 10, work: str = WORK) -> None:
         """Until the lease is done or parked: gone from the queue."""
         for _ in range(int(within / 0.05)):
-            if not await self.redis.xrange(WORK, entry, entry):
+            if not await self.redis.xrange(work, entry, entry):
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{entry} is still there: {await self.redis.xpending_range(WORK, 'workers', '-', '+', 10)}")
+        raise AssertionError(f"{entry} is still there: {await self.redis.xpending_range(work, 'workers', '-', '+', 10)}")
 
     async def start(self) -> None:
         self._server = await serve(

@@ -83,9 +83,12 @@ export class RedisBus implements Bus {
     return { waiting, taken, parked };
   }
 
-  async release(queue: string, id: string): Promise<void> {
+  async release(queue: string, id: string, taker?: string): Promise<void> {
     const keys = keysOf(queue);
-    await this.#main.call('release', (redis) => redis.busRelease(keys.work, keys.id(id), keys.parked, 0, this.#limits.maxTries));
+    const whose = taker === undefined ? [] : [taker];
+    await this.#main.call('release', (redis) =>
+      redis.busRelease(keys.work, keys.id(id), keys.parked, 0, this.#limits.maxTries, ...whose),
+    );
   }
 
   async cancel(queue: string, id: string): Promise<void> {

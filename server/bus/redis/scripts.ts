@@ -50,13 +50,13 @@ if pending[1] > 0 then left = #redis.call('XPENDING', KEYS[1], '${GROUP}', 'IDLE
 local taken = pending[1] - left
 return {redis.call('XLEN', KEYS[1]) - taken, taken, redis.call('XLEN', KEYS[2])}`;
 
-/** KEYS work, id, parked; ARGV least ms it must have been idle, maxTries: parks what was tried too often, gives the rest to nobody. */
+/** KEYS work, id, parked; ARGV least ms it must have been idle, maxTries, whose it must be or nothing: parks what was tried too often, gives the rest to nobody. */
 const release = `
 ${IS_ENTRY}
 local entry = redis.call('GET', KEYS[2])
 if not isEntry(entry) then return 0 end
 local held = redis.pcall('XPENDING', KEYS[1], '${GROUP}', 'IDLE', ARGV[1], entry, entry, 1)
-if held.err or not held[1] then return 0 end
+if held.err or not held[1] or (ARGV[3] or held[1][2]) ~= held[1][2] then return 0 end
 local found = redis.call('XRANGE', KEYS[1], entry, entry)[1]
 if found and held[1][4] < tonumber(ARGV[2]) then
   redis.call('XCLAIM', KEYS[1], '${GROUP}', '${NOBODY}', 0, entry, 'IDLE', ${LET_GO}, 'JUSTID')

@@ -21,6 +21,8 @@ export interface DrawingOptions extends PlanOptions {
   readonly failed: (kind: string) => void;
 }
 
+/** Pictures kept for an understudy to go on from: no engine carries more over. */
+const SHOWN = 32;
 /** A worker that says nothing of its window for so long (ms), or such a part of what it usually takes, is stuck. */
 const STUCK = { least: 3_000, part: 0.6 } as const;
 
@@ -39,6 +41,9 @@ export class Drawing {
   /** The frame after them. */
   #next = 0;
   #startsClause = true;
+  /** The last pictures that were given out, without a gap, whoever has drawn them; and the frame after them. */
+  #shown: VideoFrame[] = [];
+  #after = 0;
 
   constructor(options: DrawingOptions) {
     this.#options = options;
@@ -47,6 +52,7 @@ export class Drawing {
 
   async *draw(window: Window): AsyncGenerator<DrawnFrame, void, undefined> {
     const { signal, watch, failed } = this.#options;
+    const end = window.startFrame + window.freshFrames;
     let next = window.startFrame;
     while (!signal.aborted) {
       const way = await this.#plan.wayFor(window);
@@ -59,9 +65,11 @@ export class Drawing {
         for await (const drawn of until(drawing, signal)) {
           if (drawn.frame < next) continue;
           next = drawn.frame + 1;
+          this.#show(drawn);
           yield drawn;
         }
-        break;
+        if (way.by === 'worker' || next === end) break;
+        this.#plan.dismiss(way.renderer);
       } catch (error) {
         const kind = lossOf(error);
         if (kind === undefined) throw error;
@@ -109,7 +117,18 @@ export class Drawing {
   ): AsyncGenerator<DrawnFrame, void, undefined> {
     const { watch, request, geometry, signal, paces } = this.#options;
     watch.draws(paces.ofRenderer(renderer));
-    yield* drawnBy(renderer, window, from, { request, size: geometry, why, signal });
+    const goesOn = this.#after === from && (from > window.startFrame || !this.#startsClause);
+    const before: RenderRequest['idleBefore'] = async (inMs, count) =>
+      goesOn && this.#shown.length >= count ? this.#shown.slice(-count) : ((await request.idleBefore?.(inMs, count)) ?? []);
+    const asked = { ...request, idleBefore: before };
+    yield* drawnBy(renderer, window, from, { request: asked, size: geometry, why, signal, watch });
+  }
+
+  #show({ frame, picture }: DrawnFrame): void {
+    if (frame !== this.#after) this.#shown = [];
+    this.#after = frame + 1;
+    this.#shown.push(picture);
+    if (this.#shown.length > SHOWN) this.#shown.shift();
   }
 
   /** Tells the worker what it must know before the window; gives the pictures that it goes on from. */
@@ -142,13 +161,14 @@ export class Drawing {
       patience: () => Math.max(STUCK.least, STUCK.part * usual),
       bite: () => link.fail('stuck', 'does not get on'),
     });
-    const deadlineMs = Math.round(Math.max(0, watch.due(window).at - clock.now()));
+    const { at } = watch.due(window);
+    const due = Number.isFinite(at) ? { deadlineMs: Math.round(Math.max(0, at - clock.now())) } : {};
     const { index, startFrame, overlapFrames, freshFrames, endOfClause, samples, ahead } = window;
     const lookAheadFrames = geometry.lookAheadFrames ?? 0;
     const sound = new Int16Array(samples.length + (ahead?.length ?? 0));
     sound.set(samples);
     if (ahead) sound.set(ahead, samples.length);
-    const order = { window: index, startFrame, overlapFrames, freshFrames, lookAheadFrames, endOfClause, deadlineMs };
+    const order = { window: index, startFrame, overlapFrames, freshFrames, lookAheadFrames, endOfClause, ...due };
     let done = -1;
     stuck.watch();
     try {

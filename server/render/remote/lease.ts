@@ -5,7 +5,7 @@ import { asAvatarError, AvatarError } from '#base/errors.ts';
 import { aborted, Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { PictureFormat } from '#protocol/frame-link.ts';
-import { LEASE_VERSION, WorkerPresence, type Lease as LeaseBody } from '#protocol/lease.ts';
+import { backgroundQueue, LEASE_VERSION, WorkerPresence, type Lease as LeaseBody } from '#protocol/lease.ts';
 import type { Bus } from '#server/bus/bus.ts';
 import { FrameLink, type Hello } from './link.ts';
 import { lossOf, type LossKind } from './lost.ts';
@@ -13,7 +13,7 @@ import { turnOf, type Turn } from './turn.ts';
 
 export interface LeaseOptions {
   readonly bus: Bus;
-  /** The queue, which is the engine's name. */
+  /** The queue of conversations, which is the engine's name. */
   readonly queue: string;
   /** The frame link's address, as workers reach it. */
   readonly url: () => string;
@@ -37,12 +37,13 @@ const LOOK_EVERY = 1_000;
 /** From a worker's taking a lease until its link is there, ms, about. */
 const DIAL_TIME = 200;
 /** Who hands a lease back by itself, or has not lost it. */
-const HANDED_BACK: ReadonlySet<LossKind> = new Set(['leaving', 'failed', 'memory', 'wrong', 'garbage', 'replaced']);
+const HANDED_BACK: ReadonlySet<LossKind> = new Set(['leaving', 'failed', 'memory', 'replaced']);
 
 /** A renderer slot for one utterance: on the bus until a worker has it, and again when that worker is lost. */
 export class Lease {
   readonly about: LeaseFor;
   readonly #options: LeaseOptions;
+  readonly #queue: string;
   readonly #life = new Lifetime();
   readonly #wanted: Map<string, Lease>;
   #id = '';
@@ -59,6 +60,7 @@ export class Lease {
     this.about = about;
     this.#wanted = wanted;
     this.#options = options;
+    this.#queue = about.kind === 'idle' ? backgroundQueue(options.queue) : options.queue;
     void this.#watch();
   }
 
@@ -104,7 +106,7 @@ export class Lease {
       this.#link?.fail('replaced', 'has lost the lease to another');
       this.#link = link;
       log.debug({ sessionId, utteranceId, traceId, worker: link.hello.worker }, 'a GPU worker has the lease');
-      void link.over.then((loss) => this.#lost(loss));
+      void link.over.then((loss) => this.#lost(loss, link.hello));
       this.#change();
     } catch (error) {
       log.warn({ err: error, sessionId, utteranceId, traceId }, 'a GPU worker was turned away');
@@ -112,14 +114,14 @@ export class Lease {
   }
 
   /** Its worker is lost: another may take it at once. */
-  #lost(loss: AvatarError): void {
+  #lost(loss: AvatarError, { worker }: Hello): void {
     if (this.#life.state !== 'open') return;
     const kind = lossOf(loss) ?? 'cut';
-    const { bus, queue, log } = this.#options;
+    const { bus, log } = this.#options;
     const { sessionId, utteranceId, traceId } = this.about;
     log.warn({ err: loss, kind, sessionId, utteranceId, traceId }, 'a GPU worker was lost');
     this.#turn = { inMs: undefined, ready: 1, why: 'another GPU is looked for' };
-    if (!HANDED_BACK.has(kind)) bus.release(queue, this.#id).catch(() => undefined);
+    if (!HANDED_BACK.has(kind)) bus.release(this.#queue, this.#id, worker).catch(() => undefined);
   }
 
   /** Nothing more is wanted of it. */
@@ -133,7 +135,7 @@ export class Lease {
   }
 
   async #watch(): Promise<void> {
-    const { clock, bus, queue, log } = this.#options;
+    const { clock, bus, log } = this.#options;
     const { signal } = this.#life;
     this.#life.defer(async (reason) => {
       this.#wanted.delete(this.#id);
@@ -143,7 +145,7 @@ export class Lease {
         link?.bye(reason),
         link
           ? undefined
-          : bus.cancel(queue, this.#id).catch((error: unknown) => log.warn({ err: error }, 'a lease was not cancelled')),
+          : bus.cancel(this.#queue, this.#id).catch((error: unknown) => log.warn({ err: error }, 'a lease was not cancelled')),
       ]);
     });
     while (!signal.aborted) {
@@ -161,7 +163,7 @@ export class Lease {
     const { bus, queue } = this.#options;
     if (this.link || this.#parked) return;
     if (this.#id === '') await this.#put();
-    const [standing, takers] = await Promise.all([bus.standing(queue, this.#id), bus.takers(queue)]);
+    const [standing, takers] = await Promise.all([bus.standing(this.#queue, this.#id), bus.takers(queue)]);
     const workers = takers.flatMap(({ body }) => WorkerPresence.safeParse(body).data ?? []);
     if (standing.state === 'gone') return this.#again();
     this.#parked = standing.state === 'parked';
@@ -179,7 +181,7 @@ export class Lease {
   }
 
   async #put(): Promise<void> {
-    const { bus, queue, url, sign, clock } = this.#options;
+    const { bus, url, sign, clock } = this.#options;
     const { sessionId, utteranceId, kind, traceId } = this.about;
     const id = `${sessionId}.${utteranceId}.${randomBytes(6).toString('hex')}`;
     const body: LeaseBody = {
@@ -194,7 +196,7 @@ export class Lease {
     if (this.#life.state !== 'open') return;
     this.#wanted.set(id, this);
     this.#id = id;
-    await bus.put(queue, { id, traceId, body });
+    await bus.put(this.#queue, { id, traceId, body });
   }
 }
 

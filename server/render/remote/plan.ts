@@ -1,11 +1,12 @@
 import type { Clock } from '#base/clock.ts';
 import { MS_PER_FRAME, type Size, type Window } from '#base/media.ts';
-import type { Geometry, Renderer, RenderWatch } from '../renderer.ts';
+import type { Geometry, Renderer, RenderRequest, RenderWatch } from '../renderer.ts';
 import type { Lease } from './lease.ts';
 import type { FrameLink } from './link.ts';
 import type { LossKind } from './lost.ts';
 import type { Paces } from './paces.ts';
 import { sizesFor } from './sizes.ts';
+import type { Understudy } from './understudy.ts';
 
 /** Who draws a window. `why` is what is less than it should be. */
 export type Way =
@@ -18,8 +19,9 @@ export interface PlanOptions {
   readonly geometry: Geometry;
   readonly watch: RenderWatch;
   readonly paces: Paces;
-  /** Draws where no worker can in time, if the avatar can be drawn by it. */
-  readonly understudy: Renderer | undefined;
+  /** Who draws where no worker can in time, the best first. */
+  readonly understudies: readonly Understudy[];
+  readonly request: Pick<RenderRequest, 'avatar'>;
   /** How long a clause may wait for a worker, ms. */
   readonly patience: number;
   readonly clock: Clock;
@@ -46,6 +48,8 @@ export class Plan {
   #trouble = '';
   /** There was no worker when it was waited for last: nobody waits again before one is there. */
   #forsaken = false;
+  /** Understudies that have left out what they were asked for. */
+  readonly #dismissed = new Set<Renderer>();
 
   constructor(options: PlanOptions) {
     this.#options = options;
@@ -56,6 +60,11 @@ export class Plan {
     this.#tries += 1;
     this.#trouble = TROUBLE[kind];
     if (kind === 'memory' && size) this.#largest = size.width * size.height;
+  }
+
+  /** An understudy has left something out: the next one has a try. */
+  dismiss(understudy: Renderer): void {
+    this.#dismissed.add(understudy);
   }
 
   async wayFor(window: Window): Promise<Way> {
@@ -92,7 +101,7 @@ export class Plan {
   }
 
   /** In the best size that keeps time; the smallest one when only some of the window's pictures can be in time. */
-  #with(link: FrameLink, window: Window): Way {
+  async #with(link: FrameLink, window: Window): Promise<Way> {
     const { geometry, watch, paces, clock } = this.#options;
     const all = sizesFor(geometry, link.hello.sizes);
     const sizes = all.filter(({ width, height }) => width * height < this.#largest);
@@ -122,11 +131,12 @@ export class Plan {
     return this.#without('pictures are drawn more slowly than they are shown');
   }
 
-  #without(why: string): Way {
-    const { understudy } = this.#options;
-    return understudy
-      ? { by: 'understudy', renderer: understudy, why: `${why}; drawn by ${understudy.name} instead` }
-      : { by: 'nobody', why };
+  async #without(why: string): Promise<Way> {
+    const { understudies, request } = this.#options;
+    for (const { renderer, can } of understudies)
+      if (!this.#dismissed.has(renderer) && (await can(request.avatar)))
+        return { by: 'understudy', renderer, why: `${why}; drawn by ${renderer.name} instead` };
+    return { by: 'nobody', why };
   }
 }
 

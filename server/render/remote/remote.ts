@@ -19,8 +19,10 @@ import type { Hello, Likeness } from './link.ts';
 import { Paces } from './paces.ts';
 import { Pictures } from './pictures.ts';
 import { sizesFor } from './sizes.ts';
+import type { Understudy } from './understudy.ts';
 
 export type { Likeness } from './link.ts';
+export type { Understudy } from './understudy.ts';
 
 export interface RemoteOptions extends Pick<LeaseOptions, 'url' | 'sign'> {
   readonly bus: Bus;
@@ -32,9 +34,10 @@ export interface RemoteOptions extends Pick<LeaseOptions, 'url' | 'sign'> {
   readonly formats?: readonly PictureFormat[];
   /** Throws `avatar_not_found`. */
   readonly likeness: (avatar: string) => Promise<Likeness>;
-  /** Draws where no worker can in time, the avatars that it has. */
-  readonly understudy?: Renderer | undefined;
-  readonly canUnderstudy?: (avatar: string) => boolean;
+  /** What is said of it where it is one of several. Default: remote. */
+  readonly name?: string;
+  /** Who draws where no worker can in time, the best first. */
+  readonly understudies?: readonly Understudy[];
   /** How long a clause may wait for a worker, ms. Default: a minute. */
   readonly patience?: number;
   readonly clock: Clock;
@@ -42,17 +45,23 @@ export interface RemoteOptions extends Pick<LeaseOptions, 'url' | 'sign'> {
   readonly metrics: Metrics;
 }
 
-/** Renderers whose work GPU workers do, with the door that their links come in by. */
-export interface RemoteRenderer extends Renderer {
+/** The door that workers' links come in by. */
+export interface Door {
   /** Whether somebody still waits for that lease. */
   isWanted(lease: string): boolean;
   /** A worker's socket, once its token was found to be for that lease. Throws `not_found`. */
   accept(lease: string, socket: WebSocket): Promise<void>;
 }
 
+/** A renderer whose work GPU workers do. */
+export interface RemoteRenderer extends Renderer, Door {
+  /** Whether one of its workers would take work at once. */
+  isFree(): Promise<boolean>;
+}
+
 const SIZE: Size = { width: 512, height: 512 };
 const PATIENCE = 60_000;
-/** For an idle loop nobody waits, ms. */
+/** For an idle loop or a greeting nobody waits, ms. */
 const IDLE_PATIENCE = 600_000;
 /** How engines draw, as far as it is known before one of them says so itself; and how slowly, in seconds for a second. */
 const USUAL = { geometry: { freshFrames: 72, overlapFrames: 9, lookAheadFrames: 2 }, rtf: 5 };
@@ -71,13 +80,13 @@ export async function remoteRenderer(options: RemoteOptions): Promise<RemoteRend
   return new Remote(options, geometry, Math.max(0.01, rtf));
 }
 
-async function presences({ bus, engine }: RemoteOptions): Promise<WorkerPresence[]> {
+async function presences({ bus, engine }: Pick<RemoteOptions, 'bus' | 'engine'>): Promise<WorkerPresence[]> {
   const takers = await bus.takers(engine);
   return takers.flatMap(({ body }) => WorkerPresence.safeParse(body).data ?? []);
 }
 
 class Remote implements RemoteRenderer {
-  readonly name = 'remote';
+  readonly name: string;
   readonly stamped = false;
   readonly geometry: Geometry;
   readonly expectedRtf: number;
@@ -88,6 +97,7 @@ class Remote implements RemoteRenderer {
 
   constructor(options: RemoteOptions, geometry: Geometry, expectedRtf: number) {
     this.#options = options;
+    this.name = options.name ?? 'remote';
     this.geometry = geometry;
     this.expectedRtf = expectedRtf;
     this.#paces = new Paces(geometry);
@@ -104,21 +114,31 @@ class Remote implements RemoteRenderer {
     return this.#leases.accept(lease, socket);
   }
 
+  async isFree(): Promise<boolean> {
+    const workers = await presences(this.#options).catch(() => []);
+    const { freshFrames, overlapFrames } = this.geometry;
+    const fits = ({ geometry }: WorkerPresence): boolean =>
+      geometry.freshFrames === freshFrames && geometry.overlapFrames === overlapFrames;
+    return workers.some((worker) => worker.state === 'ready' && worker.leases < worker.capacity && fits(worker));
+  }
+
   async *render(
     windows: AsyncIterable<Window>,
     request: RenderRequest,
     signal: AbortSignal,
-    watch: RenderWatch = new Unwatched(this.#options.clock),
+    watch: RenderWatch = new Unwatched(),
   ): AsyncGenerator<DrawnFrame, void, undefined> {
     const about = request.speech ?? { sessionId: randomUUID(), utteranceId: randomUUID(), traceId: newTraceId() };
-    const { patience = PATIENCE } = this.#options;
-    yield* this.#draw(windows, request, signal, { watch, patience, about: { ...about, kind: 'speech' } });
+    const [patience, kind] = request.background
+      ? [IDLE_PATIENCE, 'idle' as const]
+      : [this.#options.patience ?? PATIENCE, 'speech' as const];
+    yield* this.#draw(windows, request, signal, { watch, patience, about: { ...about, kind } });
   }
 
   /** The engine's own, on silence. Takes as long as a worker takes; rejects with `render_failed` where there is none. */
   async *idle(avatar: string, signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
     const about: LeaseFor = { sessionId: 'idle', utteranceId: randomUUID(), traceId: newTraceId(), kind: 'idle' };
-    const watch = new Unwatched(this.#options.clock);
+    const watch = new Unwatched();
     const request = { avatar, idleFrame: 0 };
     const frames = this.#draw(silence(this.geometry), request, signal, { watch, patience: IDLE_PATIENCE, about });
     const pictures = async function* (): AsyncGenerator<VideoFrame, void, undefined> {
@@ -148,7 +168,7 @@ class Remote implements RemoteRenderer {
     { watch, patience, about }: { watch: RenderWatch; patience: number; about: LeaseFor },
   ): AsyncGenerator<DrawnFrame, void, undefined> {
     if (this.#life.state !== 'open') throw new AvatarError('render_failed', 'The remote renderer is closed.');
-    const { clock, likeness, understudy, canUnderstudy, metrics } = this.#options;
+    const { clock, likeness, understudies = [], metrics } = this.#options;
     const signal = AbortSignal.any([given, this.#life.signal]);
     if (signal.aborted) return;
     const who = await likeness(request.avatar);
@@ -164,7 +184,7 @@ class Remote implements RemoteRenderer {
         watch,
         pictures,
         paces: this.#paces,
-        understudy: about.kind === 'speech' && canUnderstudy?.(request.avatar) ? understudy : undefined,
+        understudies: about.kind === 'speech' ? understudies : [],
         patience,
         clock,
         signal,
@@ -195,14 +215,9 @@ class Remote implements RemoteRenderer {
 /** For whom nothing waits. */
 class Unwatched implements RenderWatch {
   left: string | undefined;
-  readonly #clock: Clock;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
 
   due(): { at: number; onAir: boolean } {
-    return { at: this.#clock.now(), onAir: false };
+    return { at: Number.POSITIVE_INFINITY, onAir: false };
   }
 
   draws(): void {
