@@ -16,6 +16,7 @@ import { openSession } from './open-session.ts';
 import { createLlm, createStt, createTts } from './providers.ts';
 import { attachFrameLink } from './frame-link.ts';
 import { openRendering } from './rendering.ts';
+import { openVad } from './listening/vad.ts';
 import type { History } from './sessions/history.ts';
 import { MemoryHistory } from './sessions/memory-history.ts';
 import { SessionRegistry } from './sessions/registry.ts';
@@ -81,7 +82,9 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     { config, store: history.avatars, renderer, understudy, ...speakers, isWanted, clock, log, metrics },
     life,
   );
-  const foundation = { sfu, renderer, ...cast, ...speakers, stt, maxViewers, prefer, clock, log, metrics };
+  const vad = openVad({ clock, log, metrics });
+  life.defer((reason) => vad.close(reason));
+  const foundation = { sfu, renderer, ...cast, ...speakers, stt, vad, maxViewers, prefer, clock, log, metrics };
   const sessions = (registry = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,

@@ -4,6 +4,7 @@ import type { Avatars } from '#server/avatars/avatars.ts';
 import type { Engine } from '#server/avatars/build.ts';
 import type { Face } from '#server/avatars/face.ts';
 import type { Phrases } from '#server/avatars/phrases.ts';
+import type { Vad } from '#server/listening/vad.ts';
 import type { Llm } from '#server/llm/llm.ts';
 import type { Sfu } from '#server/media/sfu.ts';
 import type { Preference } from '#server/media/start-rule.ts';
@@ -24,6 +25,8 @@ export interface Foundation {
   readonly llm: Llm;
   readonly tts: Tts;
   readonly stt: Stt;
+  /** Tells speech in microphones from all else. */
+  readonly vad: Vad;
   /** The embedded voice, which speaks where the other can't. */
   readonly flite: Tts;
   readonly spending: Spending;

@@ -1,4 +1,5 @@
 import { Lifetime } from '#base/lifetime.ts';
+import { Ear } from '#server/listening/ear.ts';
 import { Broadcast } from '#server/media/broadcast.ts';
 import { HlsRendition } from '#server/media/hls/rendition.ts';
 import { Stage } from '#server/media/stage.ts';
@@ -40,10 +41,30 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
       clock,
     });
     life.defer((reason) => hls.close(reason));
+    const ear = openEar(foundation, { stage, broadcast, language: request.language ?? avatar.language ?? 'en' });
+    life.defer((reason) => ear.close(reason));
     const talk = await talkOf({ ...foundation, renderer }, { avatar, request, sessionId: id, stage, loop: idle.frames, log });
-    return { avatar, stage, viewers: broadcast, whep: broadcast, hls, talk, close: (reason) => life.close(reason) };
+    return { avatar, stage, viewers: broadcast, whep: broadcast, hls, ear, talk, close: (reason) => life.close(reason) };
   } catch (error) {
     await life.close('could not be opened');
     throw error;
   }
+}
+
+interface Around {
+  readonly stage: Stage;
+  readonly broadcast: Broadcast;
+  readonly language: string;
+}
+
+/** The session's ear: hears the host's microphone beside what the stage itself says. */
+function openEar({ vad, stt, spending, clock, log }: Foundation, { stage, broadcast, language }: Around): Ear {
+  const ear = Ear.open({ vad, stt, language, spend: (usage) => spending.add(usage, {}), clock, log });
+  broadcast.on('microphone', (microphone) => ear.listen(microphone));
+  stage.hearOwn((samples, at) => ear.own(samples, at));
+  stage.on('clause', ({ clause }) => ear.said(clause.text));
+  stage.on('air', ({ state }) => {
+    if (state === 'speaking' || state === 'idle') ear.avatar(state === 'speaking');
+  });
+  return ear;
 }

@@ -32,7 +32,7 @@ async function talking(request: { language?: string; voice?: string }, fills = t
     llm: { name: 'none', complete: () => expect.fail('nobody asks') },
     renderer: patternRenderer({ clock: systemClock }),
     phrases: new Phrases({ log: silentLog, metrics }),
-    spending: new Spending({ llm: undefined, tts: undefined }, metrics),
+    spending: new Spending({ llm: undefined, tts: undefined, stt: undefined }, metrics),
     historyTokens: 100,
     fills,
     clock: systemClock,

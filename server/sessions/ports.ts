@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { AvatarError } from '#base/errors.ts';
 import type { Prompt } from '#server/llm/llm.ts';
+import type { Ear } from '#server/listening/ear.ts';
 import type { Broadcast, BroadcastEvents } from '#server/media/broadcast.ts';
 import type { HlsRendition, RenditionEvents } from '#server/media/hls/rendition.ts';
 import type { MicrophoneLine, MicrophoneLineEvents } from '#server/media/microphone-line.ts';
@@ -33,6 +34,8 @@ export type WhepPort = Pick<Broadcast, 'offer' | 'patch' | 'delete'>;
 
 export type HlsPort = EventEmitter<RenditionEvents> &
   Pick<HlsRendition, 'viewers' | 'playlist' | 'captions' | 'variants' | 'caption' | 'file' | 'finish'>;
+
+export type EarPort = Pick<Ear, 'serve' | 'rested'>;
 
 /** The model and the voice, bound to the session's avatar and renderer. */
 export interface Talk {
@@ -86,6 +89,7 @@ export interface SessionParts {
   readonly viewers: ViewersPort;
   readonly whep: WhepPort;
   readonly hls: HlsPort;
+  readonly ear: EarPort;
   readonly talk: Talk;
   close(reason: string): Promise<void>;
 }

@@ -107,7 +107,7 @@ export class Session extends EventEmitter<SessionEvents> {
         ended: (turn) => this.#turnEnded(turn),
         broken: (error) => this.warn(error),
         failed: (error) => this.#condition.degrade(error),
-        resting: () => this.#life.state === 'open' && this.#condition.settle(),
+        resting: () => this.#rest(),
       },
     );
   }
@@ -131,6 +131,7 @@ export class Session extends EventEmitter<SessionEvents> {
     parts.viewers.on('lost', ({ viewers }) => session.#emit('rejoin', rejoinOf(viewers)));
     parts.hls.on('segment', (segment) => session.#emit('segment_published', segment));
     parts.hls.on('trouble', (error) => session.warn(error));
+    parts.ear.serve(session);
     if (past === undefined && kept.request.greeting !== undefined) session.#turns.add('greeting', kept.request.greeting);
     return session;
   }
@@ -183,6 +184,12 @@ export class Session extends EventEmitter<SessionEvents> {
   listening(on: boolean): void {
     this.#activeAt = this.#options.clock.now();
     this.#condition.hears(on);
+  }
+
+  /** What the host says can't be understood for now; typing still helps. */
+  deaf(error: AvatarError): void {
+    this.warn(error);
+    this.#condition.degrade(error);
   }
 
   /** What the host says, as it is understood so far; told again as that changes, under the same id. */
@@ -283,6 +290,12 @@ export class Session extends EventEmitter<SessionEvents> {
   #clause(onAir: ClauseOnAir): void {
     this.#turns.heard(onAir.utteranceId, onAir.clause, false);
     this.#captions.clause(onAir);
+  }
+
+  #rest(): void {
+    if (this.#life.state !== 'open') return;
+    this.parts.ear.rested();
+    this.#condition.settle();
   }
 
   #turnEnded(turn: TurnEvent): void {

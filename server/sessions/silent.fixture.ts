@@ -326,6 +326,7 @@ export function silentParts(clock: Clock = systemClock, msPerFrame = 1): SilentP
     viewers,
     whep,
     hls: new StillHls(),
+    ear: { serve: () => undefined, rested: () => undefined },
     closed,
     counts: viewers.counts,
     microphones: viewers.microphones,
