@@ -114,7 +114,7 @@ export const SessionInfo = z
     reason: z.string().optional(),
     createdAt: z.number(),
     viewers: z.object({ webrtc: z.number(), whep: z.number(), hls: z.number() }),
-    /** The last turn's stages, ms from the prompt. */
+    /** The last turn's stages, ms, as its `turn` event tells them. */
     timings: z.record(z.string(), z.number()),
     sync: z.object({
       leadMs: z.number().describe('how long before its picture a sound leaves'),

@@ -134,7 +134,7 @@ export function openAiLlm(options: OpenAiLlmOptions): Llm {
           if (piece !== '') yield piece;
         }
         const { said, calls } = progress;
-        if (calls.length === 0 || !toolbox || signal.aborted) return;
+        if (calls.length === 0 || !toolbox) return;
         working?.();
         const told = await Promise.all(calls.map((call) => toolbox.run(call, signal)));
         if (signal.aborted) return;
@@ -205,7 +205,7 @@ async function* read(stream: AsyncIterable<unknown>, answer: Answer): AsyncGener
 
 /** A call begins with its name; what has none goes on with the arguments of one. */
 function collect({ index, id, function: part }: z.infer<typeof CallPart>, calls: Answer['calls']): void {
-  const known = index == null ? (part?.name ? undefined : calls.at(-1)) : calls[index];
+  const known = typeof index !== 'number' ? (part?.name ? undefined : calls.at(-1)) : calls[index];
   if (known) known.args += part?.arguments ?? '';
   else if (calls.length < MAX_CALLS)
     calls.push({ id: id ?? `call_${String(calls.length)}`, name: part?.name ?? '', args: part?.arguments ?? '' });

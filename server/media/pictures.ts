@@ -4,7 +4,7 @@ import type { Metrics } from '#server/telemetry/metrics.ts';
 import { stampFrameNumber } from './barcode.ts';
 import { VideoEncoder } from './encoder.ts';
 import { IdleFace, type IdleSource } from './idle-face.ts';
-import type { Turning } from './playout.ts';
+import { DUCKED_AT_MOST, type Turning } from './playout.ts';
 import { FADE, Seam } from './seam.ts';
 
 /** A keyframe on request at most every 200 ms. */
@@ -13,6 +13,8 @@ const KEYFRAME_GAP = 5;
 const PATIENCE = 3;
 /** Spoken pictures that are kept after they were shown: a voice that was ducked goes on up to 300 ms before, with its pictures. */
 const KEPT = 9;
+/** And for so long, frames: longer than a voice can be ducked. */
+const KEPT_DUCKED = 2 * FPS * (DUCKED_AT_MOST / 1_000);
 /** Pictures being composed or encoded at once; more means that the machine can't keep up. */
 const MAX_PENDING = 3;
 
@@ -47,7 +49,8 @@ export class Pictures {
   #lastSpoken: VideoFrame | undefined;
   /** Spoken pictures before it that may be shown again, oldest first. */
   readonly #shown: VideoFrame[] = [];
-  #ducked = false;
+  /** The stage frame until which they are kept, though idle is on air. */
+  #keptUntil = Number.NEGATIVE_INFINITY;
   /** Stamped pictures, one after the other. */
   #stamped: Uint8Array | undefined;
 
@@ -69,7 +72,7 @@ export class Pictures {
   /** Gets ready for a switch that happens at stage frame `frame`. */
   turning(frame: number, to: Turning, last: AvFrame | undefined): void {
     if (to === 'speech') this.#missing = 0;
-    this.#ducked = to === 'ducked';
+    this.#keptUntil = to === 'idle' ? Number.NEGATIVE_INFINITY : to === 'ducked' ? frame + KEPT_DUCKED : frame;
     this.#seam.turn(frame, to === 'speech' ? to : 'idle', last?.picture ?? this.#lastSpoken);
     void this.#open();
   }
@@ -77,7 +80,7 @@ export class Pictures {
   release(frame: number, spoken: AvFrame | undefined, overdue: boolean): void {
     if (spoken && !spoken.picture) this.#options.metrics.playoutLateFrames.inc();
     if (spoken && !this.#follow(frame, spoken.picture)) return;
-    if (!spoken) this.#rest();
+    if (!spoken && frame >= this.#keptUntil) this.#rest();
     if (!spoken?.picture && this.#storedTakes(frame)) return this.#releaseStored(frame);
     if (overdue || this.#pending >= MAX_PENDING) {
       if (spoken?.picture) this.#options.metrics.playoutLateFrames.inc();
@@ -120,7 +123,6 @@ export class Pictures {
   }
 
   #rest(): void {
-    if (this.#ducked) return;
     this.#lastSpoken = undefined;
     this.#letGo(0);
   }

@@ -255,12 +255,9 @@ export class Playout {
   /** Whether a ducked utterance goes on now; then at the word it was faded out in. */
   #goesOn(airing: Airing, frame: number, { position, faded, until }: Duck): boolean {
     if (!airing.draining && this.#options.clock.now() < until) return false;
-    this.#duck = undefined;
-    this.#hushedMs = undefined;
-    if (airing.draining) {
-      this.#off(airing, 'interrupted', position);
-      return false;
-    }
+    this.#duck = this.#hushedMs = undefined;
+    if (airing.draining) this.#off(airing, 'interrupted', position);
+    if (airing.draining) return false;
     const from = position - (faded ? ticksBack(airing.soundBefore(position)) : 0);
     if (faded) this.#upcoming.fadeIn(frame * TICKS_PER_FRAME + (from % TICKS_PER_FRAME));
     airing.goBack(from);

@@ -32,7 +32,7 @@ async function thinking(ms: number) {
 }
 
 test('who has spoken and waits longer than 700 ms hears a filler, and then the reply; only that is remembered', async () => {
-  const { ask, pass, of, states, session, parts, fillers } = await thinking(800);
+  const { ask, pass, of, states, parts, fillers } = await thinking(800);
   await ask('why');
   await pass(690);
   expect(fillers()).toBe(0);

@@ -70,6 +70,7 @@ test('a stopped server comes back too, and what waited is answered', async () =>
   await closed;
   const after = await start(history);
   const back = await after.registry.get(session.id);
+  await after.clock.advance(0);
   await after.clock.advance(1_000);
   expect(back.transcript().map(({ spoken, state }) => [spoken, state])).toEqual([
     ['one', 'interrupted'],

@@ -33,6 +33,7 @@ export class Toolbox {
 
   /** What the model is told, also when something goes wrong: never rejects. Resolves at once when `signal` aborts. */
   async run({ name, args }: Call, signal: AbortSignal): Promise<string> {
+    if (signal.aborted) return '';
     const found = this.tools.find((one) => one.name === name);
     if (!found) return failure(`There is no tool called "${name}"; there are ${this.tools.map((one) => one.name).join(', ')}.`);
     const { clock, log } = this.#options;
