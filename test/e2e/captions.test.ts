@@ -113,22 +113,17 @@ describe('captions', () => {
       return { seen, failures };
     });
     await follower.stop();
-    const probed = await execa('ffprobe', [
-      '-v',
-      'error',
-      '-show_entries',
-      'stream=codec_name',
-      '-of',
-      'csv=p=0',
-      urlOf(session, 'main'),
-    ]);
+    const listed = await (await fetch(urlOf(session, 'captions'))).text();
+    const segment = new URL(/^captions_.*$/m.exec(listed)?.[0] ?? '', urlOf(session, 'captions')).href;
+    const found = [await codecsOf(urlOf(session, 'main')), await codecsOf(segment)];
     captions.close();
     const { epochMs } = await server.stage(session);
     await page.close();
 
-    expect(probed.stdout.split('\n').filter(Boolean).sort()).toEqual(['aac', 'h264', 'webvtt']);
+    // ffmpeg knows no subtitles in a multivariant playlist, and is not disturbed by them.
+    expect(found).toEqual([['aac', 'h264'], ['webvtt']]);
     expect(failures).toEqual([]);
-    expect(follower.complaints.filter((complaint) => !complaint.startsWith(':'))).toEqual([]);
+    expect(follower.complaints).toEqual([]);
     const told = [...captions.told.values()];
     expect(told.map(({ text }) => text).join(' ')).toBe(TEXT);
     for (const { text, words = [] } of told) {
@@ -141,6 +136,13 @@ describe('captions', () => {
     }
   });
 });
+
+/** What ffprobe finds there. */
+async function codecsOf(url: string): Promise<string[]> {
+  const entries = ['-v', 'quiet', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'];
+  const { stdout } = await execa('ffprobe', [...entries, url]);
+  return [...new Set(stdout.split('\n').filter(Boolean))].sort();
+}
 
 const urlOf = ({ urls }: CreatedSession, list: string): string => urls.hls.replace('index.m3u8', `${list}.m3u8`);
 
