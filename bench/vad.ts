@@ -23,11 +23,12 @@ export async function run(): Promise<BenchResult> {
   const vad = openVad({ clock: systemClock, log: silentLog, metrics: createMetrics() });
   const rows: Record<string, string | number>[] = [];
   const perCore: number[] = [];
+  let readyMs = 0;
   try {
     const first = vad.open();
     const start = systemClock.now();
     await first.hear(frame(0, 0));
-    const readyMs = systemClock.now() - start;
+    readyMs = systemClock.now() - start;
     for (const microphones of CROWDS) {
       const { cpu, answers } = await listen(vad, microphones);
       const spoken = (microphones * FRAMES * FRAME_MS) / 1_000;
@@ -40,14 +41,13 @@ export async function run(): Promise<BenchResult> {
         'answer p95 ms': round(percentile(answers, 0.95)),
       });
     }
-    rows.push({ microphones: 'first answer, model read and thread started, ms', 'microphones per core': round(readyMs, 0) });
   } finally {
     await vad.close('bench over');
   }
   return {
     what:
       `Voice detection (Silero 5) on its one thread: 32 ms frames of so many microphones that speak at once, as fast as they are answered; ` +
-      `seconds of sound heard per second of the thread's CPU time, messages included.`,
+      `seconds of sound heard per second of the thread's CPU time. The first answer came ${round(readyMs, 0)} ms after the thread was asked for.`,
     goal: `at least ${GOAL} microphones per core`,
     met: Math.min(...perCore) >= GOAL,
     rows,

@@ -44,7 +44,7 @@ export function MicrophoneMenu({ microphone, state: { devices, deviceId, isPushT
         />
         <span>
           Push to talk
-          <small>Hold the space bar or the button</small>
+          <small>Hold the button or the space bar</small>
         </span>
       </label>
       <button

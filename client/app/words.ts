@@ -62,7 +62,7 @@ export function invitation({ status, isMuted, isPushToTalk, isHeld }: Microphone
   if (status === 'off') return undefined;
   if (status === 'asking') return 'Allow the microphone, or type';
   if (status === 'connecting') return 'Connecting the microphone…';
-  if (isPushToTalk) return isHeld ? 'I hear you' : 'Hold the space bar to talk, or type';
+  if (isPushToTalk) return isHeld ? 'I hear you' : 'Hold the button or the space bar to talk';
   return isMuted ? 'Your microphone is muted; you can type' : 'Just talk, or type';
 }
 
