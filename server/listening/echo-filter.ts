@@ -35,6 +35,8 @@ export class EchoFilter {
 
   /** The echo that is expected in the last block heard. */
   readonly echo = new Float64Array(BLOCK);
+  /** Energy of what was sent that the last block belongs to, the block before included. */
+  sent = 0;
   /** Power per bin by which that may be wrong, as far as the filter knows. */
   readonly risk = new Float64Array(this.#bins);
 
@@ -53,6 +55,7 @@ export class EchoFilter {
   predict(sent: SoundLine, at: number): void {
     this.#first = (this.#first + BLOCKS - 1) % BLOCKS;
     this.#load(sent, at, this.#first);
+    this.sent = this.#sound.reduce((all, sample) => all + sample * sample, 0);
     const [sum, risk] = [this.#sum.fill(0), this.risk.fill(0)];
     for (let block = 0; block < BLOCKS; block += 1) {
       const [x, w, p] = [this.#sent[(this.#first + block) % BLOCKS]!, this.#path[block]!, this.#doubt[block]!];

@@ -12,9 +12,8 @@ const HEAD = 320;
 /** Sound that is looked for with no path known, and with one, samples. */
 const LONG = 4_096;
 const SHORT = 1_024;
-/** Frames between looks while there is no delay, and while there is one. */
+/** Frames between looks while there is no delay. */
 const LOOK_EVERY = 6;
-const CHECK_EVERY = 16;
 /** Shares of what is heard that make a delay: at once, and when two looks agree. */
 const SURE = 0.3;
 const LIKELY = 0.12;
@@ -23,6 +22,10 @@ const SAME = 160;
 const MOVED = 0.5;
 /** Frames by which a path just found is learned from what was heard before. */
 const REPLAYED = 40;
+/** A delay is given up when so little of what is heard is explained, on average over a second or so of the avatar's voice. */
+const TRUST = { first: 0.5, step: 0.03, least: 0.05 };
+/** Two blocks of what was sent with less energy than this are silence. */
+const SILENT = 2e-3;
 /** How a room fades from frame to frame: 60 dB in 0.6 s. */
 const FADING = 0.48;
 /** Steps of the share of an echo that the filter leaves, per band: up at once, down slowly, hardly at all while somebody speaks. */
@@ -30,7 +33,7 @@ const LEAK = { first: 0.3, up: 1.25, down: 0.985, upWhileNear: 1.01, least: 0.00
 /** Steps of an echo's loudness before its delay is known. */
 const BOUND = { first: 1, up: 1.3, down: 0.92, least: 1e-6 };
 /** The score from which a person is heard, and from which one still is, dB over all bands. */
-const NEAR = { from: 3, still: 1.5 };
+const NEAR = { from: 2.6, still: 1.2 };
 const CLEAR_DB = 12;
 
 export interface Judged {
@@ -47,8 +50,8 @@ export interface Judged {
  * and when; finds the delay by correlation, learns the path, subtracts it, and looks at what is left.
  */
 export class EchoGuard {
-  readonly #sent = new SoundLine({ toleranceMs: 30, jumpMs: 60 });
-  readonly #heard = new SoundLine({ toleranceMs: 40, jumpMs: 200 });
+  readonly #sent = new SoundLine({ gridMs: 20, toleranceMs: 30, jumpMs: 60 });
+  readonly #heard = new SoundLine({ gridMs: 1, toleranceMs: 40, jumpMs: 200 });
   readonly #filter = new EchoFilter();
   readonly #finder = new EchoFinder();
   readonly #spectra = new Spectra(BLOCK);
@@ -70,6 +73,7 @@ export class EchoGuard {
   readonly #sentLately: Float64Array[] = [];
   #lag: number | undefined;
   #guess = Number.NaN;
+  #trust = TRUST.first;
   #frames = 0;
   #isIdle = true;
   #isNear = false;
@@ -97,30 +101,38 @@ export class EchoGuard {
     if (!(end - this.#sent.end < LONGEST + TAPS)) {
       this.#isIdle = true;
       this.#isNear = false;
+      this.#smeared.fill(0);
       return { echo: 0, near: true, rest: samples };
     }
     if (this.#lag === undefined) this.#look(end);
     else if (this.#isIdle) this.#filter.align(this.#sent, end - BLOCK - this.#lag);
     this.#isIdle = false;
-    return this.#lag === undefined ? this.#judgeBlindly(samples, end) : this.#judgeByPath(end, this.#lag);
+    const most = this.#loudestLately(end);
+    const judged = this.#lag === undefined ? this.#judgeBlindly(samples, most) : this.#judgeByPath(samples, end, this.#lag);
+    this.#followBound(most);
+    return judged;
   }
 
   /** Without a delay: louder than anything that was sent could be, as far as is known by now. */
-  #judgeBlindly(samples: Int16Array, end: number): Judged {
+  #judgeBlindly(samples: Int16Array, most: Float64Array): Judged {
     const { heard, sent } = this.#powers;
-    const most = this.#loudestLately(end);
     for (let band = 0; band < BANDS; band += 1) sent[band] = this.#bound[band]! * most[band]!;
     this.#decide(score(heard, sent, this.#noise));
-    for (let band = 0; band < BANDS; band += 1) {
-      const share = heard[band]! / (most[band]! + 1e-9);
-      if (most[band]! < 1e-4) continue;
-      if (share < this.#bound[band]!) this.#bound[band] = Math.max(BOUND.least, this.#bound[band]! * BOUND.down);
-      else if (!this.#isNear) this.#bound[band]! *= BOUND.up;
-    }
     return { echo: 0, near: this.#isNear, rest: samples };
   }
 
-  #judgeByPath(end: number, lag: number): Judged {
+  /** How loud an echo can be against what was sent, also for when its delay is lost. */
+  #followBound(most: Float64Array): void {
+    const { heard } = this.#powers;
+    for (let band = 0; band < BANDS; band += 1) {
+      if (most[band]! < 1e-4) continue;
+      const bound = this.#bound[band]!;
+      if (heard[band]! < bound * most[band]!) this.#bound[band] = Math.max(BOUND.least, bound * BOUND.down);
+      else if (!this.#isNear) this.#bound[band] = bound * BOUND.up;
+    }
+  }
+
+  #judgeByPath(samples: Int16Array, end: number, lag: number): Judged {
     const { heard, rest, echo, risk } = this.#powers;
     this.#subtract(end, lag);
     this.#measure(this.#rest, rest);
@@ -132,12 +144,21 @@ export class EchoGuard {
       risk[band] = 0.25 * risk[band]! + this.#leak[band]! * this.#smeared[band]!;
     }
     const found = score(rest, risk, this.#noise);
-    if (found >= NEAR.still && this.#hasMoved(end, lag)) return this.#judgeByPath(end, this.#lag ?? lag);
+    if (found >= NEAR.still && this.#hasMoved(end, lag)) return this.#judgeByPath(samples, end, this.#lag ?? lag);
     this.#decide(found);
     this.#filter.learn(this.#rest);
     this.#followLeak();
-    const [all, left] = [sum(heard), sum(rest)];
-    return { echo: all > 0 ? Math.max(0, 1 - left / all) : 0, near: this.#isNear, rest: Int16Array.from(this.#rest, toSample) };
+    const echoShare = Math.max(0, 1 - sum(rest) / (sum(heard) + 1e-9));
+    this.#followTrust(echoShare);
+    // A path that fits nothing adds sound instead of taking some away.
+    return { echo: echoShare, near: this.#isNear, rest: echoShare > 0 ? Int16Array.from(this.#rest, toSample) : samples };
+  }
+
+  /** A delay that explains nothing was never right, or is no more: another is looked for. */
+  #followTrust(echoShare: number): void {
+    if (this.#filter.sent < SILENT || sum(this.#powers.heard) < 4 * sum(this.#noise)) return;
+    this.#trust += TRUST.step * (echoShare - this.#trust);
+    if (this.#trust < TRUST.least) this.#lag = undefined;
   }
 
   #subtract(end: number, lag: number): void {
@@ -161,6 +182,7 @@ export class EchoGuard {
   /** From now on the echo comes `lag` samples after it was sent; what was heard lately teaches the path at once. */
   #lock(end: number, lag: number): void {
     this.#lag = lag - HEAD;
+    this.#trust = TRUST.first;
     this.#filter.forget();
     this.#leak.fill(LEAK.first);
     this.#filter.align(this.#sent, end - (REPLAYED + 1) * BLOCK - this.#lag);

@@ -9,14 +9,27 @@ const SIZE = 65_536;
  */
 export class SoundLine {
   readonly #samples = new Float32Array(SIZE);
+  readonly #grid: number;
   readonly #tolerance: number;
   readonly #jump: number;
   /** Sample number that comes next; 16 per clock ms. */
   #end = Number.NaN;
   #late = 0;
 
-  /** A piece that is `jumpMs` off is believed at once; pieces that are `toleranceMs` off on average are, too. */
-  constructor({ toleranceMs, jumpMs }: { readonly toleranceMs: number; readonly jumpMs: number }) {
+  /**
+   * A piece that is `jumpMs` off is believed at once; pieces that are `toleranceMs` off on average are, too. `gridMs`: what is left out is a
+   * whole number of these.
+   */
+  constructor({
+    gridMs,
+    toleranceMs,
+    jumpMs,
+  }: {
+    readonly gridMs: number;
+    readonly toleranceMs: number;
+    readonly jumpMs: number;
+  }) {
+    this.#grid = gridMs * PER_MS;
     this.#tolerance = toleranceMs * PER_MS;
     this.#jump = jumpMs * PER_MS;
   }
@@ -32,7 +45,8 @@ export class SoundLine {
     if (Number.isNaN(this.#end)) this.#end = start;
     const late = start - this.#end;
     this.#late += 0.02 * (late - this.#late);
-    if (Math.abs(late) > this.#jump || Math.abs(this.#late) > this.#tolerance) this.#goTo(start);
+    if (Math.abs(late) > this.#jump || Math.abs(this.#late) > this.#tolerance)
+      this.#goTo(this.#end + Math.round(late / this.#grid) * this.#grid);
     for (const sample of samples) {
       this.#samples[this.#end & (SIZE - 1)] = sample / 32_768;
       this.#end += 1;

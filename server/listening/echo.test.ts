@@ -1,0 +1,72 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { sentences } from '#test/fixtures/acoustics.ts';
+import { play, type Scene } from '#test/fixtures/echo-scene.ts';
+import { EchoGuard } from './echo.ts';
+
+let base: Omit<Scene, 'delays' | 'seed'>;
+let person: readonly Float64Array[];
+
+beforeAll(async () => {
+  const [avatar, other] = await Promise.all([sentences('slt', 4), sentences('kal', 4)]);
+  base = { seconds: 10, avatar, echoDb: -6, rt60: 0.3 };
+  person = other;
+});
+
+/** Means of what was judged, from a frame on. */
+function mean(values: readonly number[], from = 0): number {
+  const counted = values.slice(from);
+  return counted.reduce((sum, value) => sum + value, 0) / counted.length;
+}
+
+describe('the avatar’s own voice in the microphone', () => {
+  it.each([
+    [-6, 50, 0.2],
+    [-12, 400, 0.4],
+    [-20, 200, 0.6],
+  ])('at %d dB after %d ms, in a room of %d s, interrupts nothing and is explained', (echoDb, ms, rt60) => {
+    const shares: number[] = [];
+    const scene = { ...base, echoDb, rt60, delays: [{ from: 0, ms }], seed: 3 };
+    const heard = play(scene, ({ echo }) => void shares.push(echo));
+    expect(heard.interrupts).toBe(0);
+    expect(heard.ducks).toBeLessThanOrEqual(1);
+    expect(Math.abs((heard.guard.delayMs ?? 0) - ms)).toBeLessThan(20);
+    expect(mean(shares, 100)).toBeGreaterThan(0.4);
+  });
+
+  it('is known again when its delay changes', () => {
+    const heard = play({
+      ...base,
+      delays: [
+        { from: 0, ms: 120 },
+        { from: 5_500, ms: 230 },
+      ],
+      seed: 4,
+    });
+    expect(heard.interrupts).toBe(0);
+    expect(Math.abs((heard.guard.delayMs ?? 0) - 230)).toBeLessThan(20);
+  });
+});
+
+describe('a person over it', () => {
+  it.each([0, 6])('at %d dB against the echo is heard', (personDb) => {
+    const heard = play({ ...base, delays: [{ from: 0, ms: 150 }], seed: 5, person, personDb });
+    expect(heard.duckedAfter.length).toBeGreaterThan(0);
+    expect(Math.max(...heard.duckedAfter)).toBeLessThan(500);
+    expect(Math.max(...heard.interruptedAfter)).toBeLessThan(1_200);
+  });
+
+  it('is heard at once where there is no echo at all', () => {
+    const heard = play({ ...base, echoDb: -80, personDb: 60, delays: [{ from: 0, ms: 100 }], seed: 6, person });
+    expect(Math.max(...heard.duckedAfter)).toBeLessThan(250);
+  });
+});
+
+it('takes everything for a person while nothing was sent, and costs next to nothing', () => {
+  const guard = new EchoGuard();
+  const frame = Int16Array.from({ length: 512 }, (_, at) => 3_000 * Math.sin(at / 5));
+  for (let at = 0; at < 20; at += 1) {
+    const { echo, near, rest } = guard.judge(frame, 1_000 + at * 32);
+    expect([echo, near]).toEqual([0, true]);
+    expect(rest).toBe(frame);
+  }
+});
