@@ -146,6 +146,11 @@ describe('talking over the avatar', () => {
     expect(talk.between('duck', 'interrupt')).toBeLessThanOrEqual(632);
   });
 
+  it('interrupts when the voice goes on after a pause in which it was let go on', () => {
+    const talk = new Conversation(`${STORY}cough 576\nquiet 160\ncough 600\nquiet 3000`, SLOW);
+    expect(talk.told).toEqual(['duck', 'unduck', 'interrupt', 'dismiss noise']);
+  });
+
   it('a short word that is known late interrupts late', () => {
     expect(told(`${STORY}user: nonsense\nquiet 4000`, SLOW)).toEqual(['duck', 'unduck', 'interrupt', 'turn: nonsense']);
   });

@@ -32,6 +32,8 @@ export class Floor {
   #avatar: 'silent' | 'replying' | 'speaking' = 'silent';
   #spokeUntil = Number.NEGATIVE_INFINITY;
   #duckedAt: number | undefined;
+  /** When the avatar was last talked over, whatever was decided. */
+  #contestedAt = Number.POSITIVE_INFINITY;
   #interruptedAt = Number.NEGATIVE_INFINITY;
   #listens = false;
   #draft: string | undefined;
@@ -51,6 +53,7 @@ export class Floor {
     if (change === 'ends') this.#endPhrase(at);
     else if (change) this.#beginPhrase(at, change.begins);
     const phrase = this.#current();
+    if (change === 'ends') this.#contestedAt = Number.POSITIVE_INFINITY;
     if (phrase) phrase.lastVoicedAt = this.#cutter.lastVoicedAt;
     return this.#settle();
   }
@@ -150,7 +153,13 @@ export class Floor {
       const goesOn = this.#cutter.isOn && this.#heardUntil - this.#cutter.lastVoicedAt < GOING_ON;
       if (goesOn && meanings.at(-1) === 'unknown') this.#interrupt();
       else this.#unduck();
-    }
+    } else if (this.#cutter.isOn && meanings.at(-1) === 'unknown' && this.#outlasts()) this.#interrupt();
+  }
+
+  /** After a duck that was decided in a short pause, the voice went on all the same. */
+  #outlasts(): boolean {
+    const { decideMs, onsetMs } = this.#options;
+    return this.#duckedAt === undefined && this.#cutter.lastVoicedAt - this.#contestedAt >= decideMs + onsetMs;
   }
 
   /** Nobody speaks any more, and what was said is known to be no interruption. */
@@ -228,7 +237,7 @@ export class Floor {
 
   #duck(at: number): void {
     if (this.#duckedAt !== undefined) return;
-    this.#duckedAt = at;
+    this.#duckedAt = this.#contestedAt = at;
     this.#acts.push({ act: 'duck' });
   }
 
