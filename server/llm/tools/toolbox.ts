@@ -46,7 +46,7 @@ export class Toolbox {
       return told.slice(0, LONGEST);
     } catch (error) {
       if (error instanceof SyntaxError) return failure('The arguments are no JSON.');
-      if (!signal.aborted) log.warn({ err: error, tool: name }, 'a tool failed');
+      if (!until.aborted) log.warn({ err: error, tool: name }, 'a tool failed');
       return failure(error instanceof Error ? error.message : 'It failed.');
     } finally {
       over.abort();
