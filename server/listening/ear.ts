@@ -80,7 +80,8 @@ export class Ear {
     this.#recognitions = new Recognitions(options, {
       heard: (text) => {
         this.#transcribedAt = text.at;
-        if (text.text !== '') this.#conversation?.hostCaption({ ...text, id: String(text.phrase), startMs: text.from, endMs: text.at });
+        if (text.text !== '')
+          this.#conversation?.hostCaption({ ...text, id: String(text.phrase), startMs: text.from, endMs: text.at });
         this.#do(this.#floor.heard(text));
       },
       failed: (error) => this.#conversation?.deaf(error),
@@ -140,19 +141,20 @@ export class Ear {
     stt.prepare(language);
     const stream = vad.open();
     const framer = new Framer();
+    const isOver = (): boolean => signal.aborted;
     try {
       for await (const chunk of microphone) {
-        if (signal.aborted) return;
         for (const { samples, at } of framer.take(chunk)) {
           const { near, rest } = this.#guard.judge(samples, at);
           const speech = await stream.hear(rest);
-          if (signal.aborted) return;
+          if (isOver()) return;
           this.#frame(rest, { at, speech, near });
         }
       }
-      for (let ms = 0; ms < SILENCE_AFTER && !signal.aborted; ms += FRAME_MS) {
+      for (let ms = 0; ms < SILENCE_AFTER; ms += FRAME_MS) {
         await sleep(clock, FRAME_MS, signal);
-        if (!signal.aborted) this.#frame(SILENT_FRAME, { at: clock.now(), speech: 0, near: false });
+        if (isOver()) return;
+        this.#frame(SILENT_FRAME, { at: clock.now(), speech: 0, near: false });
       }
     } finally {
       stream.close();

@@ -81,21 +81,21 @@ export class Recognitions {
 
   async #recognise(phrase: number, { sound, abort, from }: Recognition): Promise<void> {
     const { stt, language, spend, clock, log } = this.#options;
-    let isFinal = false;
     const tell = (text: string, final: boolean): void => {
-      isFinal ||= final;
       if (!abort.signal.aborted) this.#sinks.heard({ phrase, text, final, at: clock.now(), from });
     };
     try {
-      for await (const { text, final } of stt.transcribe(sound, language, abort.signal, spend)) if (!isFinal) tell(text, final);
-    } catch (error) {
-      if (!abort.signal.aborted) {
-        log.warn({ err: error, provider: stt.name }, 'a phrase could not be recognised');
-        this.#sinks.failed(asAvatarError(error));
+      for await (const { text, final } of stt.transcribe(sound, language, abort.signal, spend)) {
+        tell(text, final);
+        if (final) return;
       }
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      log.warn({ err: error, provider: stt.name }, 'a phrase could not be recognised');
+      this.#sinks.failed(asAvatarError(error));
     } finally {
       this.#running.delete(phrase);
-      if (!isFinal) tell('', true);
     }
+    tell('', true);
   }
 }

@@ -4,7 +4,8 @@ import { silentLog } from '#base/log.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 import { Journal } from './journal.ts';
 import { MemoryHistory } from './memory-history.ts';
-import { Session, type SessionEvent } from './session.ts';
+import type { SessionEvent } from './session-events.ts';
+import { Session } from './session.ts';
 import { silentParts } from './silent.fixture.ts';
 
 /** ms that a word takes: 3 frames of 40 ms. */

@@ -3,7 +3,8 @@ import { TICKS_PER_FRAME } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import type { Caption } from '#protocol/signalling.ts';
 import { Captions } from './captions.ts';
-import { SilentStage, StillHls } from './silent.fixture.ts';
+import { SilentStage } from './silent-stage.fixture.ts';
+import { StillHls } from './silent.fixture.ts';
 
 const EPOCH = 1_700_000_000_000;
 const frames = (count: number): number => count * TICKS_PER_FRAME;

@@ -2,6 +2,9 @@ import { tokensIn } from '#base/token-count.ts';
 import type { CreateSession, Turn } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 
+/** What the model is told of a session that brings no prompt of its own. */
+export const DEFAULT_SYSTEM =
+  'You are a friendly talking avatar. You are heard, not read: answer in a few short spoken sentences, without markup, lists or emoji.';
 /** One session as it is kept. */
 export interface KeptSession {
   readonly id: string;

@@ -1,5 +1,9 @@
 import type { EventEmitter } from 'node:events';
+import type { Clock } from '#base/clock.ts';
 import type { AvatarError } from '#base/errors.ts';
+import type { Log } from '#base/log.ts';
+import type { Turn } from '#protocol/http.ts';
+import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { Ear } from '#server/listening/ear.ts';
 import type { Broadcast, BroadcastEvents } from '#server/media/broadcast.ts';
@@ -12,6 +16,7 @@ import type { Viewer } from '#server/media/viewer.ts';
 import type { Spent } from '#server/telemetry/spending.ts';
 import type { TurnStage } from '#server/telemetry/timeline.ts';
 import type { KeptSession } from './history.ts';
+import type { Journal } from './journal.ts';
 
 /** What sessions, signalling and HTTP need of each part of a stage, and no more. */
 export type StagePort = EventEmitter<StageEvents> &
@@ -99,3 +104,18 @@ export interface SessionParts {
  * Throws AvatarError, e.g. `avatar_not_found`; nothing is left behind then.
  */
 export type OpenParts = (session: KeptSession, ageMs: number) => Promise<SessionParts>;
+
+export interface SessionOptions {
+  readonly kept: KeptSession;
+  /** What was said in it before, oldest first; undefined for a new session, which greets. */
+  readonly past?: readonly Turn[];
+  /** Its beginning is on disk. */
+  readonly stored: boolean;
+  readonly parts: SessionParts;
+  readonly journal: Journal;
+  /** ms without viewer, prompt or speech until the session closes itself. */
+  readonly idleTimeout: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}

@@ -12,41 +12,14 @@ import type { Asked } from './asking.ts';
 import { Captions, type HostCaption } from './captions.ts';
 import { Condition } from './condition.ts';
 import { draftOf, type Draft } from './draft.ts';
-import type { KeptSession } from './history.ts';
+import { DEFAULT_SYSTEM, type KeptSession } from './history.ts';
 import type { Journal } from './journal.ts';
-import type { SessionParts } from './ports.ts';
+import type { SessionOptions } from './ports.ts';
 import { rejoinOf } from './rejoin.ts';
 import { isBusy } from './states.ts';
+import type { SessionEvent, SessionEvents } from './session-events.ts';
 import { Turns } from './turns.ts';
 
-/** One event as clients get it. */
-export type SessionEvent = { [Name in EventName]: { readonly name: Name; readonly payload: EventOf<Name> } }[EventName];
-
-export type SessionEvents = {
-  event: [SessionEvent];
-  /** Nothing follows. */
-  close: [reason: string];
-  /** The server stops; nothing follows, and the session will be found again. */
-  suspend: [];
-};
-
-export interface SessionOptions {
-  readonly kept: KeptSession;
-  /** What was said in it before, oldest first; undefined for a new session, which greets. */
-  readonly past?: readonly Turn[];
-  /** Its beginning is on disk. */
-  readonly stored: boolean;
-  readonly parts: SessionParts;
-  readonly journal: Journal;
-  /** ms without viewer, prompt or speech until the session closes itself. */
-  readonly idleTimeout: number;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
-
-const DEFAULT_SYSTEM =
-  'You are a friendly talking avatar. You are heard, not read: answer in a few short spoken sentences, without markup, lists or emoji.';
 /** A greeting waits so long for somebody to hear it, ms. */
 const GREETING_HOLD = 5_000;
 /** A clause on air may take so long to end when the server stops, ms. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'socket.io';
 import type { Clock } from '#base/clock.ts';
 import { Lifetime } from '#base/lifetime.ts';
-import type { SessionEvent } from '#server/sessions/session.ts';
+import type { SessionEvent } from '#server/sessions/session-events.ts';
 import { dispatch, type DispatchOptions } from './dispatch.ts';
 import type { Peer } from './peer.ts';
 import { watchReading } from './reading.ts';

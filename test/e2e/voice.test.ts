@@ -33,9 +33,8 @@ describe('a conversation by voice, with nothing configured', () => {
   /** The newest turn whose prompt has these words, in that state. */
   const turn = async (words: RegExp, state: RegExp): Promise<Turn> => {
     const found = async () => (await turns()).findLast(({ prompt = '' }) => words.test(prompt));
-    await expect
-      .poll(async () => (await found())?.state ?? (await turns()).map(({ prompt }) => prompt), { timeout: 30_000 })
-      .toMatch(state);
+    const seen = async () => (await found())?.state ?? JSON.stringify((await turns()).map(({ prompt }) => prompt));
+    await expect.poll(seen, { timeout: 30_000 }).toMatch(state);
     return (await found()) as Turn;
   };
 
@@ -46,9 +45,9 @@ describe('a conversation by voice, with nothing configured', () => {
     await utter(page, await cough());
     await page.waitForTimeout(2_000);
     expect((await turns()).map(({ state }) => state)).toEqual(['speaking']);
-    await utter(page, await spoken('please count from one to three'));
-    const counting = await turn(/count/, /done/);
-    expect(counting.spoken).toMatch(/three/i);
+    await utter(page, await spoken('please tell me what time it is'));
+    const time = await turn(/time/, /done/);
+    expect(time.spoken).not.toBe('');
     const ended = (await turns()).find(({ utteranceId }) => utteranceId === story.utteranceId);
     expect(ended?.state).toBe('interrupted');
     expect(await turns()).toHaveLength(2);
@@ -61,8 +60,8 @@ describe('a conversation by voice, with nothing configured', () => {
     const story = await turn(/story/, /speaking/);
     await page.waitForTimeout(10_000);
     expect((await turns()).map(({ state, prompt }) => [state, prompt])).toEqual([['speaking', story.prompt]]);
-    await utter(page, await spoken('please count from one to three'));
-    await turn(/count/, /speaking|done/);
+    await utter(page, await spoken('please tell me what time it is'));
+    await turn(/time/, /speaking|done/);
     expect((await turns())[0]?.state).toBe('interrupted');
     await page.close();
   });
