@@ -42,7 +42,7 @@ def load(settings: Settings, progress: Progress) -> TalkingHead:
     offline()
     home = checkout(settings, "FLASHTALK_HOME", "Soul-AILab/SoulX-FlashTalk", CODE)
     # All but wav2vec2 lies in one folder.
-    files = found_files(settings, home, OWN, WAV2VEC, (sharded(settings, home, OWN), None))
+    files = found_files(settings, home, OWN, WAV2VEC, lambda: (sharded(settings, home, OWN), None))
     wanted = options(settings, ENGINE, prompt=PROMPT, clip_frames=FRESH_FRAMES + OVERLAP_FRAMES, masked=False)
     geometry = Geometry(FRESH_FRAMES, OVERLAP_FRAMES, LOOK_AHEAD_FRAMES, grained_sizes(settings, ENGINE, SIZES, GRAIN))
     device = gpu("flashtalk")

@@ -69,7 +69,7 @@ def recipe(settings: Settings, geometry: Geometry, device: torch.device) -> Reci
 
 
 def find_files(settings: Settings, home: Path) -> Files:
-    return found_files(settings, home, WAN, WAV2VEC, network_files(settings, home))
+    return found_files(settings, home, WAN, WAV2VEC, lambda: network_files(settings, home))
 
 
 def network_files(settings: Settings, home: Path) -> tuple[list[Path], Path | None]:

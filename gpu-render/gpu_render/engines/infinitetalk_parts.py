@@ -43,11 +43,15 @@ class Files:
     ear_weights: Path
 
 
-def found_files(settings: Settings, home: Path, store: Weights, ear: Weights, network: tuple[list[Path], Path | None]) -> Files:
-    """`store` has what is Wan's, `ear` wav2vec2; `network` is its tensors and their LoRA."""
+Network = Callable[[], tuple[list[Path], Path | None]]
+"""Finds the network's tensors and their LoRA."""
+
+
+def found_files(settings: Settings, home: Path, store: Weights, ear: Weights, network: Network) -> Files:
+    """`store` has what is Wan's, `ear` wav2vec2."""
     names = (wan.VAE_FILE, wan.CLIP_FILE, wan.T5_FILE, wan.T5_TOKENIZER)
     vae, clip, t5, tokenizer = (find(settings, home, store, name) for name in names)
-    tensors, lora = network
+    tensors, lora = network()
     return Files(
         config=find(settings, home, store, "config.json"),
         tensors=tensors,
