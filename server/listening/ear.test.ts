@@ -1,0 +1,138 @@
+import { expect, it } from 'vitest';
+import { VirtualClock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
+import { createLog } from '#base/log.ts';
+import type { MicrophoneChunk } from '#base/media.ts';
+import { Queue } from '#base/queue.ts';
+import type { Stt } from '#server/stt/stt.ts';
+import { Ear, type Conversation } from './ear.ts';
+
+const CHUNK = 320;
+const CHUNK_MS = 20;
+
+/** Takes loud sound for speech. */
+const loudnessVad = {
+  open: () => ({
+    hear: (frame: Int16Array) => Promise.resolve(frame.some((sample) => Math.abs(sample) > 1_000) ? 1 : 0),
+    close: () => undefined,
+  }),
+  close: () => Promise.resolve(),
+};
+
+/** Understands each phrase as the next of `texts`, once it is over; an error is thrown. */
+function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: number[] } {
+  const heard: number[] = [];
+  return {
+    name: 'forgetful',
+    heard,
+    async *transcribe(pcm) {
+      let samples = 0;
+      for await (const piece of pcm) samples += piece.length;
+      heard.push(samples);
+      const text = texts.shift() ?? '';
+      if (text instanceof AvatarError) throw text;
+      yield { text, final: true };
+    },
+    prepare: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
+/** An ear on a virtual clock with somebody who speaks in turns of loud sound and silence, and all it told. */
+function listening(texts: (string | AvatarError)[]) {
+  const clock = new VirtualClock();
+  const stt = forgetfulStt(texts);
+  const told: string[] = [];
+  const conversation: Conversation = {
+    listening: (on) => told.push(on ? 'listens' : 'leaves'),
+    duck: () => told.push('duck'),
+    unduck: () => told.push('unduck'),
+    interrupt: () => told.push('interrupt'),
+    draft: (text) => {
+      told.push(`draft ${text}`);
+      return {
+        confirm: (said) => Promise.resolve(told.push(`turn ${said}`)),
+        discard: () => told.push('discard'),
+      };
+    },
+    prompt: ({ text }, _trace, { lastVoicedAt, endOfTurnAt }) =>
+      Promise.resolve(told.push(`turn ${text} after ${String(Math.round((endOfTurnAt - lastVoicedAt) / 50) * 50)}`)),
+    hostCaption: ({ text, final }) => told.push(`${final ? 'caption' : 'partial'} ${text}`),
+    deaf: ({ message }) => told.push(`deaf ${message}`),
+  };
+  const log = createLog('error', { write: () => undefined });
+  const ear = Ear.open({ vad: loudnessVad, stt, language: 'en', spend: () => undefined, clock, log });
+  ear.serve(conversation);
+  const microphone = new Queue<MicrophoneChunk>(1_000);
+  ear.listen(microphone);
+  const speak = async (ms: number, loud: boolean): Promise<void> => {
+    for (let at = 0; at < ms; at += CHUNK_MS) {
+      await clock.advance(CHUNK_MS);
+      const samples = Int16Array.from({ length: CHUNK }, (_, i) => (loud ? 8_000 * Math.sin(i) : 0));
+      await microphone.push({ samples, at: clock.now(), concealed: false });
+      await clock.advance(0);
+    }
+  };
+  return { ear, clock, microphone, speak, told, stt };
+}
+
+it('makes a turn of what the host says, with the sound of the whole phrase, a little before its voice included', async () => {
+  const { ear, speak, told, stt } = listening(['what is the time?']);
+  await speak(600, false);
+  await speak(1_000, true);
+  await speak(1_500, false);
+  expect(told.filter((line) => !line.startsWith('draft'))).toEqual([
+    'listens',
+    'caption what is the time?',
+    expect.stringMatching(/^turn what is the time\?/),
+  ]);
+  expect(stt.heard).toHaveLength(1);
+  expect((stt.heard[0] ?? 0) / 16).toBeGreaterThan(1_200);
+  await ear.close('over');
+});
+
+it('silences the avatar as soon as the host speaks, and lets it go on after a sign of listening', async () => {
+  const { ear, speak, told } = listening(['mm-hm']);
+  ear.avatar(true);
+  await speak(400, false);
+  await speak(300, true);
+  expect(told).toEqual(['duck']);
+  await speak(1_000, false);
+  expect(told.filter((line) => /duck|interrupt|turn/.test(line))).toEqual(['duck', 'unduck']);
+  await ear.close('over');
+});
+
+it('ends the avatar’s turn for words of one’s own', async () => {
+  const { ear, speak, told } = listening(['no, I meant the other one.']);
+  ear.avatar(true);
+  await speak(400, false);
+  await speak(1_500, true);
+  await speak(1_500, false);
+  const [first, second, ...rest] = told.filter((line) => /duck|interrupt|turn/.test(line));
+  expect([first, second]).toEqual(['duck', 'interrupt']);
+  expect(rest.at(-1)).toMatch(/^turn no, I meant the other one/);
+  await ear.close('over');
+});
+
+it('says that it is deaf when a phrase can not be recognised, and hears the next one', async () => {
+  const broken = new AvatarError('provider_failed', 'The recogniser is down.');
+  const { ear, speak, told } = listening([broken, 'hello there.']);
+  await speak(400, false);
+  await speak(800, true);
+  await speak(1_500, false);
+  expect(told).toContain('deaf The recogniser is down.');
+  await speak(800, true);
+  await speak(1_500, false);
+  expect(told.at(-1)).toMatch(/^turn hello there\./);
+  await ear.close('over');
+});
+
+it('brings what was begun to its end when the microphone goes away in the middle of it', async () => {
+  const { ear, clock, speak, microphone, told } = listening(['this is all.']);
+  await speak(400, false);
+  await speak(900, true);
+  microphone.end();
+  for (let ms = 0; ms < 3_000; ms += 32) await clock.advance(32);
+  expect(told.at(-1)).toMatch(/^turn this is all\./);
+  await ear.close('over');
+});
