@@ -115,7 +115,9 @@ function doorOf(engines: readonly RemoteRenderer[]): NonNullable<Rendering['remo
       if (!engine) throw new AvatarError('not_found', 'Nobody waits for this lease any more.');
       await engine.accept(lease, socket);
     },
-    close: async (reason) => void (await Promise.all(engines.map((engine) => engine.close(reason)))),
+    async close(reason) {
+      await Promise.all(engines.map((engine) => engine.close(reason)));
+    },
   };
 }
 

@@ -30,7 +30,9 @@ export class LiveIdle implements IdleSource {
   }
 
   thumbnail(frame: number): Uint8Array {
-    return thumbnail(this.#pictures.at(frame % this.frames)!);
+    const picture = this.#pictures.at(frame % this.frames);
+    if (!picture) throw new AvatarError('internal', `There is no idle frame ${String(frame)}.`);
+    return thumbnail(picture);
   }
 
   packet(): undefined {

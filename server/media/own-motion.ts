@@ -27,8 +27,8 @@ export class OwnMotion {
       const before = thumbnails.at(at - 1) ?? now;
       sum += difference(before, now);
       for (const [place, change] of changes(before, now).entries()) {
-        usually[place]! += change ** 2 / thumbnails.length;
-        most[place] = Math.max(most[place]!, change);
+        usually[place] = (usually[place] ?? 0) + change ** 2 / thumbnails.length;
+        most[place] = Math.max(most[place] ?? 0, change);
       }
     }
     return new OwnMotion(sum / thumbnails.length, usually.map(Math.sqrt), most);
@@ -46,9 +46,9 @@ export class OwnMotion {
   excess(shown: Uint8Array, idle: Uint8Array, speech: Float64Array): number {
     let sum = 0;
     for (const [place, change] of shown.entries()) {
-      const most = Math.max(this.#most[place]!, speech[place]!);
-      const purposeful = most > LEAST && most > ON_PURPOSE * this.#usually[place]!;
-      const own = Math.max(idle[place]!, purposeful ? most : 0);
+      const most = Math.max(this.#most[place] ?? 0, speech[place] ?? 0);
+      const purposeful = most > LEAST && most > ON_PURPOSE * (this.#usually[place] ?? 0);
+      const own = Math.max(idle[place] ?? 0, purposeful ? most : 0);
       sum += Math.max(0, change - own) ** 2;
     }
     return Math.sqrt(sum / shown.length) / Math.max(this.usual, Number.EPSILON);

@@ -98,7 +98,7 @@ export class Seam {
     this.#drawn = drawn;
     if (!counts) return;
     for (const [place, step] of changes(before, drawn).entries())
-      this.#speech[place] = Math.max(step, FORGETS * this.#speech[place]!);
+      this.#speech[place] = Math.max(step, FORGETS * (this.#speech[place] ?? 0));
   }
 
   #mix(from: VideoFrame, to: VideoFrame, weight: number): VideoFrame {

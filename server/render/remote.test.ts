@@ -1,31 +1,13 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '#base/clock.ts';
 import { i420Bytes, type DrawnFrame } from '#base/media.ts';
 import { FRAME_LINK_PROTOCOL } from '#protocol/frame-link.ts';
-import { backgroundQueue } from '#protocol/lease.ts';
 import { buzz, collect, rendererContract } from '#test/contract/renderer.contract.ts';
 import { GEOMETRY, type Vice } from '#test/support/gpu-worker.ts';
 import { ENGINE, openFarm } from '#test/support/render-farm.ts';
+import { expectWhole, farm, forever, FRESH, request, upTo, watching } from '#test/fixtures/drawn-by-workers.ts';
 import { patternRenderer } from './pattern.ts';
-import type { RemoteRenderer } from './remote/remote.ts';
-import type { RenderWatch } from './renderer.ts';
-
-const request = { avatar: 'nora', idleFrame: 0 };
-const FRESH = GEOMETRY.freshFrames;
-
-async function farm(...args: Parameters<typeof openFarm>): ReturnType<typeof openFarm> {
-  const made = await openFarm(...args);
-  onTestFinished(() => made.close());
-  return made;
-}
-
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
-/** Each frame once, in order, and each the picture of that frame. */
-function expectWhole(frames: readonly DrawnFrame[], count: number): void {
-  expect(frames.map(({ frame }) => frame)).toEqual(upTo(count));
-  expect(frames.map(({ picture }) => picture.data[0])).toEqual(upTo(count).map((frame) => frame % 200));
-}
 
 describe('a remote renderer', () => {
   it('draws what its worker draws, and the lease is done', async () => {
@@ -61,20 +43,6 @@ describe('a remote renderer', () => {
     await expect.poll(() => [...first.done, ...second.done].filter((one) => one === 'done')).toHaveLength(1);
   });
 });
-
-/** Whoever waits for pictures that are due at `at`. */
-const watching = (onAir: boolean, inMs = 0): RenderWatch & { readonly told: string[] } => {
-  const told: string[] = [];
-  const since = systemClock.now();
-  return {
-    told,
-    due: ({ startFrame }) => ({ at: since + inMs + startFrame * 40, onAir }),
-    draws: () => void told.push('draws'),
-    waits: (until, why) => void told.push(`waits ${until === undefined ? '?' : 'for'}: ${why}`),
-    leavesOut: (why) => void told.push(`leaves out: ${why}`),
-  };
-};
-const forever = (): AbortSignal => new AbortController().signal;
 
 describe('an interrupt', () => {
   it.each([undefined, 'draws what was cancelled'] as const)(
@@ -141,43 +109,6 @@ describe('who waits for a worker', () => {
     const frames = await collect(renderer.render(late(), request, forever(), watch));
     expect(frames.map(({ frame }) => frame)).toEqual(upTo(FRESH).map((frame) => FRESH + frame));
     expect(watch.told).toContain('leaves out: no GPU worker is there');
-  });
-});
-
-describe('what nobody waits for', () => {
-  const idles = (renderer: RemoteRenderer, abort: AbortSignal) => collect(renderer.idle('nora', abort));
-
-  it('waits in a queue of its own, behind all conversations, and has no deadline', async () => {
-    const { renderer, first, worker, bus } = await farm();
-    first.kill();
-    const abort = new AbortController();
-    onTestFinished(() => abort.abort());
-    const loop = idles(renderer, abort.signal);
-    await expect.poll(() => bus.depth(backgroundQueue(ENGINE))).toMatchObject({ waiting: 1 });
-    const greeting = collect(renderer.render(buzz(renderer.geometry, 1), { ...request, background: true }, abort.signal));
-    await expect.poll(() => bus.depth(backgroundQueue(ENGINE))).toMatchObject({ waiting: 2 });
-    expect(await bus.depth(ENGINE)).toMatchObject({ waiting: 0 });
-    const second = worker({ rtf: 0.02 });
-    expect(await loop).toHaveLength(250);
-    expect(await greeting).toHaveLength(FRESH);
-    expect(new Set(second.deadlines)).toEqual(new Set([undefined]));
-    expectWhole(await collect(renderer.render(buzz(renderer.geometry, 1), request, forever(), watching(false))), FRESH);
-    expect(second.deadlines.at(-1)).toBeTypeOf('number');
-  });
-});
-
-describe('a worker that dies on air', () => {
-  it('is replaced within the deadline of its window: no picture is late, and none is drawn twice', async () => {
-    const { renderer, worker } = await farm({ rtf: 0.1, vice: 'vanishes' });
-    worker({ rtf: 0.1 });
-    const watch = watching(true, 1_500);
-    const since = systemClock.now();
-    const seen: { readonly frame: number; readonly late: number }[] = [];
-    for await (const { frame } of renderer.render(buzz(renderer.geometry, 3), request, forever(), watch))
-      seen.push({ frame, late: systemClock.now() - (since + 1_500 + frame * 40) });
-    expect(seen.map(({ frame }) => frame)).toEqual(upTo(3 * FRESH));
-    expect(Math.max(...seen.map(({ late }) => late))).toBeLessThan(0);
-    expect(watch.told.filter((one) => one.startsWith('leaves out'))).toEqual([]);
   });
 });
 
