@@ -6,19 +6,26 @@ import { readConfig } from '#server/config.ts';
 import type { Llm } from '#server/llm/llm.ts';
 import { patternRenderer } from '#server/render/pattern.ts';
 import type { Renderer } from '#server/render/renderer.ts';
+import type { Stt } from '#server/stt/stt.ts';
 import type { Tts } from '#server/tts/tts.ts';
 
 /**
  * The real server with stubs for what others make, which take as long as they are told and log how long that really was:
- * `node stub-server.ts LLM_MS TTS_MS RENDER_MS SECONDS`. Each clause is so many seconds of silence, so that only the test card's beep is heard.
+ * `node stub-server.ts LLM_MS TTS_MS RENDER_MS SECONDS [HUM_HZ [STT_MS]]`. Each clause is so many seconds of silence, so that only the test card's beep is
+ * heard, or of a hum. With STT_MS each phrase is understood as the same question so long after its end; without, the configured recogniser listens.
  */
-const [llmMs = 0, ttsMs = 0, renderMs = 0, seconds = 2] = process.argv.slice(2).map(Number);
+const [llmMs = 0, ttsMs = 0, renderMs = 0, seconds = 2, hum = 0, sttMs] = process.argv.slice(2).map(Number);
 const clock = systemClock;
 const RATE = 48_000;
 
 const config = readConfig(process.env);
 const log = createLog('info');
-const app = await startApp(config, log, { llm: llm(log), tts: tts(log), renderer: renderer(log) });
+const app = await startApp(config, log, {
+  llm: llm(log),
+  tts: tts(log),
+  renderer: renderer(log),
+  ...(sttMs === undefined ? {} : { stt: stt(sttMs, log) }),
+});
 log.info({ url: app.url, pid: process.pid }, 'ready');
 process.on('SIGTERM', () => void app.close('SIGTERM'));
 
@@ -47,9 +54,25 @@ function tts(log: Log): Tts {
       for await (const clause of clauses) {
         await take('tts', ttsMs, log, signal);
         if (signal.aborted) return;
-        yield { samples: new Int16Array(seconds * RATE), rate: RATE, start: 0, clause, endOfClause: true };
+        yield { samples: sound(), rate: RATE, start: 0, clause, endOfClause: true };
       }
     },
+  };
+}
+
+const sound = (): Int16Array =>
+  Int16Array.from({ length: seconds * RATE }, (_, i) => (hum > 0 ? 8_000 * Math.sin((2 * Math.PI * hum * i) / RATE) : 0));
+
+function stt(ms: number, log: Log): Stt {
+  return {
+    name: 'stub',
+    async *transcribe(pcm, _language, signal) {
+      for await (const _piece of pcm) if (signal.aborted) return;
+      await take('stt', ms, log, signal);
+      yield { text: 'What is the time?', final: true };
+    },
+    prepare: () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 

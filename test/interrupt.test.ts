@@ -10,6 +10,9 @@ import { chat } from './support/chat-wire.ts';
 import { speech } from './support/speech-wire.ts';
 import { startWire } from './support/wire.ts';
 
+/** On a machine that others use too. */
+const SOON = { timeout: 10_000 };
+
 /** A renderer that counts, and takes a second for each second. */
 function counting(): { renderer: Renderer; drawn: () => number; taken: () => number; ended: () => boolean } {
   const pattern = patternRenderer({ clock: systemClock, rtf: 0.9, freshFrames: 25, overlapFrames: 0 });
@@ -76,10 +79,10 @@ test.each(['the session aborts it', 'the stage lets go of it'])(
       if (taken() > 0 && heard >= 10 * TICKS_PER_FRAME) break;
       if (how === 'the session aborts it' && taken() > 0) abort.abort();
     }
-    await expect.poll(() => ended()).toBe(true);
+    await expect.poll(() => ended(), SOON).toBe(true);
     const [pictures, windows, asked] = [drawn(), taken(), voice.asked.length];
-    await expect.poll(() => model.asked.map(({ left }) => left)).toEqual([true]);
-    await expect.poll(() => voice.asked.at(-1)?.left).toBe(true);
+    await expect.poll(() => model.asked.map(({ left }) => left), SOON).toEqual([true]);
+    await expect.poll(() => voice.asked.at(-1)?.left, SOON).toBe(true);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     // Nothing more is made of it, not even the rest of the window that was being drawn.
     expect([drawn(), taken(), voice.asked.length]).toEqual([pictures, windows, asked]);

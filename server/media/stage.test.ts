@@ -125,6 +125,8 @@ describe('stage', () => {
     await sleep(100);
     stage.cut();
     await again;
+    // Those of a voice that might have gone on are let go with the next idle picture.
+    await sleep(200);
     freed.length = 0;
     await stage.play(speech(20, 20, freed));
     await sleep(400);

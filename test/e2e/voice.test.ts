@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CreatedSession, Transcript, Turn } from '#protocol/http.ts';
 import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
-import { cough, giveVoice, hearItself, MICROPHONE_FLAGS, spoken, utter } from '#test/support/host-voice.ts';
+import { cough, giveVoice, hearItself, MICROPHONE_FLAGS, spoken, turnOn, utter } from '#test/support/host-voice.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 
 describe('a conversation by voice, with nothing configured', () => {
@@ -23,9 +23,7 @@ describe('a conversation by voice, with nothing configured', () => {
   beforeEach(async () => {
     session = await server.createSession({});
     page = await browser.open(session.urls.page);
-    await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.2, undefined, { timeout: 30_000 });
-    await page.getByTestId('microphone').click();
-    await page.locator('.microphone[data-status="on"]').waitFor({ timeout: 20_000 });
+    await turnOn(page);
   });
 
   const turns = async (): Promise<Turn[]> =>

@@ -7,6 +7,7 @@ export const MICROPHONE_FLAGS = ['--use-fake-ui-for-media-stream', '--use-fake-d
 
 interface Mouth {
   say(wav: string): Promise<void>;
+  silencedAfter(wav: string): Promise<number>;
   echo(gain: number, delayMs: number): void;
 }
 
@@ -26,18 +27,56 @@ export async function giveVoice(browser: Browser): Promise<void> {
         source.start();
       });
     };
+    /** ms from the voice's onset in the microphone until the stage's sound falls below half of what it was. */
+    const silencedAfter = async (wav: string): Promise<number> => {
+      const stream = document.querySelector('video')?.srcObject as MediaStream;
+      const ear = new AnalyserNode(context, { fftSize: 256 });
+      const own = new AnalyserNode(context, { fftSize: 256 });
+      context.createMediaStreamSource(stream).connect(ear);
+      context.createMediaStreamSource(mouth.stream).connect(own);
+      const loudness = (node: AnalyserNode): number => {
+        const samples = new Float32Array(node.fftSize);
+        node.getFloatTimeDomainData(samples);
+        return Math.max(...samples.map(Math.abs));
+      };
+      const until = async (is: () => boolean, most: number): Promise<number> => {
+        const end = performance.now() + most;
+        while (!is() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 4));
+        return performance.now() < end ? performance.now() : Number.POSITIVE_INFINITY;
+      };
+      const full = (await until(() => loudness(ear) > 0.05, 3_000)) && loudness(ear);
+      const said = say(wav);
+      const onset = await until(() => loudness(own) > 0.02, 3_000);
+      const silent = await until(() => loudness(ear) < full / 2, 3_000);
+      await said;
+      ear.disconnect();
+      own.disconnect();
+      return silent - onset;
+    };
     const echo = (gain: number, delayMs: number): void => {
       const stream = document.querySelector('video')?.srcObject as MediaStream;
       const room = new DelayNode(context, { delayTime: delayMs / 1_000, maxDelayTime: 1 });
       context.createMediaStreamSource(stream).connect(room).connect(new GainNode(context, { gain })).connect(mouth);
     };
-    (window as unknown as { mouth: Mouth }).mouth = { say, echo };
+    (window as unknown as { mouth: Mouth }).mouth = { say, silencedAfter, echo };
   });
 }
 
 /** Says it into the page's microphone; resolves when it is said. */
 export async function utter(page: Page, wav: Buffer): Promise<void> {
   await page.evaluate((sound) => (window as unknown as { mouth: Mouth }).mouth.say(sound), wav.toString('base64'));
+}
+
+/** Says it over the avatar's voice → ms from its onset until the avatar is at half its loudness; infinite where it isn't within 3 s. */
+export function silencedAfter(page: Page, wav: Buffer): Promise<number> {
+  return page.evaluate((sound) => (window as unknown as { mouth: Mouth }).mouth.silencedAfter(sound), wav.toString('base64'));
+}
+
+/** Turns the page's microphone on, once the stage is seen. */
+export async function turnOn(page: Page): Promise<void> {
+  await page.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.2, undefined, { timeout: 30_000 });
+  await page.getByTestId('microphone').click();
+  await page.locator('.microphone[data-status="on"]').waitFor({ timeout: 20_000 });
 }
 
 /** From now on the page's microphone hears the avatar, as from a loudspeaker beside it without an echo canceller. */
