@@ -63,8 +63,8 @@ const SILENCE_AFTER = 3_000;
 export class Ear {
   readonly #options: EarOptions;
   readonly #life = new Lifetime();
-  readonly #guard = new EchoGuard();
-  readonly #decimator = new Decimator();
+  /** While a microphone is on: most sessions have none, and it is big. */
+  #own: { readonly guard: EchoGuard; readonly decimator: Decimator } | undefined;
   readonly #floor: Floor;
   readonly #recognitions: Recognitions;
   #conversation: Conversation | undefined;
@@ -113,7 +113,7 @@ export class Ear {
 
   /** 20 ms that the avatar says, at 48 kHz, handed over at `at`, clock ms. */
   own(samples: Int16Array, at: number): void {
-    this.#guard.sent(this.#decimator.take(samples), at);
+    this.#own?.guard.sent(this.#own.decimator.take(samples), at);
   }
 
   /** The avatar's voice is on air, or has ended. */
@@ -141,11 +141,13 @@ export class Ear {
     stt.prepare(language);
     const stream = vad.open();
     const framer = new Framer();
+    const guard = new EchoGuard();
+    const own = (this.#own = { guard, decimator: new Decimator() });
     const isOver = (): boolean => signal.aborted;
     try {
       for await (const chunk of microphone) {
         for (const { samples, at } of framer.take(chunk)) {
-          const { near, rest } = this.#guard.judge(samples, at);
+          const { near, rest } = guard.judge(samples, at);
           const speech = await stream.hear(rest);
           if (isOver()) return;
           this.#frame(rest, { at, speech, near });
@@ -158,6 +160,7 @@ export class Ear {
       }
     } finally {
       stream.close();
+      if (this.#own === own) this.#own = undefined;
     }
   }
 
