@@ -91,6 +91,7 @@ export class Pictures {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#rest();
     await this.#work;
     this.#seam.release();
     await (await this.#encoder)?.close();
