@@ -110,7 +110,7 @@ export class Ear {
     });
   }
 
-  /** 20 ms that the avatar says, at 48 kHz, handed over at `at`, clock ms. */
+  /** 20 ms that the avatar says, at 48 kHz, due at `at`, clock ms. */
   own(samples: Int16Array, at: number): void {
     this.#guard.sent(this.#decimator.take(samples), at);
   }
