@@ -21,9 +21,9 @@ const SAME = 160;
 /** The same of a short piece with the path known. */
 const MOVED = 0.5;
 /** The avatar has begun to speak anew after so many frames of silence: viewers' buffers have often changed their delay meanwhile. */
-const PAUSED = 8;
+const PAUSED = 16;
 /** Frames for which a delay isn't believed: after the avatar's voice has set in (and its way has passed), and after a move, since a buffer seldom moves once. */
-const UNSETTLED = { setIn: 10, moved: 5 };
+const UNSETTLED = { setIn: 8, moved: 3 };
 /** Frames by which a path just found is learned from what was heard before. */
 const REPLAYED = 40;
 /** A delay is given up when so little of what is heard is explained, on average over a second or so of the avatar's voice. */
@@ -117,8 +117,7 @@ export class EchoGuard {
     else if (this.#isIdle) this.#filter.align(this.#sent, end - BLOCK - this.#lag);
     this.#isIdle = false;
     const most = this.#loudestLately(end);
-    const judged =
-      this.#lag === undefined ? this.#judgeBlindly(samples, most) : this.#judgeByPath(samples, end, this.#lag, most);
+    const judged = this.#lag === undefined ? this.#judgeBlindly(samples, most) : this.#judgeByPath(samples, end, this.#lag, most);
     this.#followBound(most);
     return judged;
   }
