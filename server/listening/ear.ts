@@ -111,7 +111,7 @@ export class Ear {
     });
   }
 
-  /** 20 ms that the avatar says, at 48 kHz, handed over at `at`, clock ms. */
+  /** 20 ms that the avatar says, at 48 kHz, due at `at`, clock ms. */
   own(samples: Int16Array, at: number): void {
     this.#own?.guard.sent(this.#own.decimator.take(samples), at);
   }

@@ -2,7 +2,7 @@ import { TAPS } from './echo-filter.ts';
 import type { SoundLine } from './sound-line.ts';
 import { Spectra } from './spectrum.ts';
 
-const SIZE = 16_384;
+const SIZE = 32_768;
 /** Takes the tilt of a voice away, so that lags stand out. */
 const TILT = 0.9;
 

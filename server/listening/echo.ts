@@ -5,8 +5,8 @@ import { SoundLine } from './sound-line.ts';
 import { Spectra } from './spectrum.ts';
 
 const PER_MS = 16;
-/** The longest way from hand-over to microphone and back, samples: 600 ms. */
-const LONGEST = 9_600;
+/** The longest way from the instant of sending to the microphone and back, samples: 1 s. A browser whose network stutters buffers for long. */
+const LONGEST = 16_000;
 /** The filter begins a little before the echo does, samples: a delay that shrinks a little stays in it. */
 const HEAD = 320;
 /** Sound that is looked for with no path known, and with one, samples. */
@@ -20,6 +20,10 @@ const LIKELY = 0.12;
 const SAME = 160;
 /** The same of a short piece with the path known. */
 const MOVED = 0.5;
+/** The avatar has begun to speak anew after so many frames of silence: viewers' buffers have often changed their delay meanwhile. */
+const PAUSED = 16;
+/** Frames for which a delay isn't believed: after the avatar's voice has set in (and its way has passed), and after a move, since a buffer seldom moves once. */
+const UNSETTLED = { setIn: 8, moved: 3 };
 /** Frames by which a path just found is learned from what was heard before. */
 const REPLAYED = 40;
 /** A delay is given up when so little of what is heard is explained, on average over a second or so of the avatar's voice. */
@@ -30,8 +34,8 @@ const SILENT = 2e-3;
 const FADING = 0.48;
 /** Steps of the share of an echo that the filter leaves, per band: up at once, down slowly, hardly at all while somebody speaks. */
 const LEAK = { first: 0.3, up: 1.25, down: 0.985, upWhileNear: 1.01, least: 0.002, most: 4 };
-/** Steps of an echo's loudness before its delay is known. */
-const BOUND = { first: 1, up: 1.3, down: 0.92, least: 1e-6 };
+/** Steps of how loud an echo can be: down while none is found, hardly while there is one. */
+const BOUND = { first: 1, up: 1.3, down: 0.92, downWithEcho: 0.998, least: 1e-6 };
 /** The score from which a person is heard, and from which one still is, dB over all bands. */
 const NEAR = { from: 2.6, still: 1.2 };
 const CLEAR_DB = 12;
@@ -50,7 +54,7 @@ export interface Judged {
  * and when; finds the delay by correlation, learns the path, subtracts it, and looks at what is left.
  */
 export class EchoGuard {
-  readonly #sent = new SoundLine({ gridMs: 20, toleranceMs: 30, jumpMs: 60 });
+  readonly #sent = new SoundLine({ gridMs: 20, toleranceMs: 8, jumpMs: 10 });
   readonly #heard = new SoundLine({ gridMs: 1, toleranceMs: 40, jumpMs: 200 });
   readonly #filter = new EchoFilter();
   readonly #finder = new EchoFinder();
@@ -75,6 +79,9 @@ export class EchoGuard {
   #guess = Number.NaN;
   #trust = TRUST.first;
   #frames = 0;
+  #silent = 0;
+  /** Until this frame, only what is louder than the echo has been is a person. */
+  #unsettled = 0;
   #isIdle = true;
   #isNear = false;
 
@@ -90,7 +97,9 @@ export class EchoGuard {
 
   /** The microphone's next 512 samples at 16 kHz; `at`: clock ms when the last of them was there. */
   judge(samples: Int16Array, at: number): Judged {
+    const drifted = this.#heard.drifted;
     this.#heard.add(samples, at - BLOCK / PER_MS);
+    if (this.#lag !== undefined && !this.#isIdle) this.#lag += this.#heard.drifted - drifted;
     this.#frames += 1;
     const end = this.#heard.end;
     const { heard } = this.#powers;
@@ -108,31 +117,49 @@ export class EchoGuard {
     else if (this.#isIdle) this.#filter.align(this.#sent, end - BLOCK - this.#lag);
     this.#isIdle = false;
     const most = this.#loudestLately(end);
-    const judged = this.#lag === undefined ? this.#judgeBlindly(samples, most) : this.#judgeByPath(samples, end, this.#lag);
+    const judged = this.#lag === undefined ? this.#judgeBlindly(samples, most) : this.#judgeByPath(samples, end, this.#lag, most);
     this.#followBound(most);
     return judged;
   }
 
   /** Without a delay: louder than anything that was sent could be, as far as is known by now. */
   #judgeBlindly(samples: Int16Array, most: Float64Array): Judged {
+    this.#decide(this.#beyond(most));
+    return { echo: 0, near: this.#isNear, rest: samples };
+  }
+
+  #beyond(most: Float64Array): number {
     const { heard, sent } = this.#powers;
     for (let band = 0; band < BANDS; band += 1) sent[band] = this.#bound[band]! * most[band]!;
-    this.#decide(score(heard, sent, this.#noise));
-    return { echo: 0, near: this.#isNear, rest: samples };
+    return score(heard, sent, this.#noise);
+  }
+
+  /** The avatar's voice sets in after a pause. */
+  #followSetIn(latest: Float64Array): void {
+    if (sum(latest) < SILENT) this.#silent += 1;
+    else {
+      if (this.#silent >= PAUSED) this.#doubt(Math.ceil((this.#lag ?? 0) / BLOCK) + UNSETTLED.setIn);
+      this.#silent = 0;
+    }
+  }
+
+  #doubt(frames: number): void {
+    this.#unsettled = Math.max(this.#unsettled, this.#frames + frames);
   }
 
   /** How loud an echo can be against what was sent, also for when its delay is lost. */
   #followBound(most: Float64Array): void {
     const { heard } = this.#powers;
+    const down = this.#lag === undefined ? BOUND.down : BOUND.downWithEcho;
     for (let band = 0; band < BANDS; band += 1) {
       if (most[band]! < 1e-4) continue;
       const bound = this.#bound[band]!;
-      if (heard[band]! < bound * most[band]!) this.#bound[band] = Math.max(BOUND.least, bound * BOUND.down);
+      if (heard[band]! < bound * most[band]!) this.#bound[band] = Math.max(BOUND.least, bound * down);
       else if (!this.#isNear) this.#bound[band] = bound * BOUND.up;
     }
   }
 
-  #judgeByPath(samples: Int16Array, end: number, lag: number): Judged {
+  #judgeByPath(samples: Int16Array, end: number, lag: number, most: Float64Array): Judged {
     const { heard, rest, echo, risk } = this.#powers;
     this.#subtract(end, lag);
     this.#measure(this.#rest, rest);
@@ -144,8 +171,8 @@ export class EchoGuard {
       risk[band] = 0.25 * risk[band]! + this.#leak[band]! * this.#smeared[band]!;
     }
     const found = score(rest, risk, this.#noise);
-    if (found >= NEAR.still && this.#hasMoved(end, lag)) return this.#judgeByPath(samples, end, this.#lag ?? lag);
-    this.#decide(found);
+    if (found >= NEAR.still && this.#hasMoved(end, lag)) return this.#judgeByPath(samples, end, this.#lag ?? lag, most);
+    this.#decide(this.#frames < this.#unsettled ? Math.min(found, this.#beyond(most)) : found);
     this.#filter.learn(this.#rest);
     this.#followLeak();
     const echoShare = Math.max(0, 1 - sum(rest) / (sum(heard) + 1e-9));
@@ -201,6 +228,7 @@ export class EchoGuard {
     const found = this.#finder.find(this.#sent, this.#short, end, LONGEST, this.#taps);
     if (found.share < MOVED || Math.abs(found.lag - lag) < 8) return false;
     this.#lag = found.lag;
+    this.#doubt(UNSETTLED.moved);
     this.#filter.align(this.#sent, end - BLOCK - found.lag);
     return true;
   }
@@ -211,6 +239,7 @@ export class EchoGuard {
     const sound = new Float64Array(BLOCK);
     this.#sent.read(end - BLOCK, sound);
     this.#measure(sound, latest);
+    this.#followSetIn(latest);
     this.#sentLately.unshift(latest);
     if (this.#sentLately.length * BLOCK > LONGEST + TAPS) this.#sentLately.pop();
     return Float64Array.from(latest, (_, band) => Math.max(...this.#sentLately.map((powers) => powers[band]!)));

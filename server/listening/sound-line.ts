@@ -15,6 +15,8 @@ export class SoundLine {
   /** Sample number that comes next; 16 per clock ms. */
   #end = Number.NaN;
   #late = 0;
+  /** Samples by which the line was moved because pieces came more or less quickly than time passes; what is missing or too much is then in the pieces. */
+  drifted = 0;
 
   /**
    * A piece that is `jumpMs` off is believed at once; pieces that are `toleranceMs` off on average are, too. `gridMs`: what is left out is a
@@ -45,8 +47,11 @@ export class SoundLine {
     if (Number.isNaN(this.#end)) this.#end = start;
     const late = start - this.#end;
     this.#late += 0.02 * (late - this.#late);
-    if (Math.abs(late) > this.#jump || Math.abs(this.#late) > this.#tolerance)
-      this.#goTo(this.#end + Math.round(late / this.#grid) * this.#grid);
+    if (Math.abs(late) > this.#jump || Math.abs(this.#late) > this.#tolerance) {
+      const moved = Math.round(late / this.#grid) * this.#grid;
+      if (Math.abs(late) <= this.#jump) this.drifted += moved;
+      this.#goTo(this.#end + moved);
+    }
     for (const sample of samples) {
       this.#samples[this.#end & (SIZE - 1)] = sample / 32_768;
       this.#end += 1;

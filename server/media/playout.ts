@@ -99,6 +99,11 @@ export class Playout {
     return this.#nextDecision;
   }
 
+  /** Clock ms at which the packet of sound of `ticks` was due, however late it was handed over. */
+  dueAt(ticks: number): number {
+    return this.#soundDue(ticks / TICKS_PER_OPUS_FRAME);
+  }
+
   get speaking(): boolean {
     return this.#last !== undefined;
   }

@@ -114,7 +114,7 @@ export class Stage extends EventEmitter<StageEvents> {
     this.#playout.unduck();
   }
 
-  /** Tells `sink` each 20 ms of voice as it was really sent, fades included, and when (clock ms). The samples are only lent. Returns the way out. */
+  /** Tells `sink` each 20 ms of voice as it was really sent, fades included, and when its packet was due (clock ms). The samples are only lent. Returns the way out. */
   hearOwn(sink: OwnVoice): () => void {
     this.#listeners.add(sink);
     return () => this.#listeners.delete(sink);
@@ -191,7 +191,7 @@ export class Stage extends EventEmitter<StageEvents> {
     const talkspurt = samples !== undefined && !this.#talking;
     this.#talking = samples !== undefined;
     this.#options.producers.sendAudio(this.#audio.packetize(data, ticks, talkspurt));
-    if (samples) for (const listener of this.#listeners) listener(samples, this.#options.clock.now());
+    if (samples) for (const listener of this.#listeners) listener(samples, this.#playout.dueAt(ticks));
     if (talkspurt) this.emit('voice');
     this.#fanOut({ kind: 'audio', data, ticks: belongsAt, keyframe: true });
   }

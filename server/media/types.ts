@@ -57,5 +57,5 @@ export interface PacketSink {
   write(packet: Packet): void;
 }
 
-/** Hears what the stage says: 960 samples at 48 kHz, mono, and the clock ms at which their packet was handed over. */
+/** Hears what the stage says: 960 samples at 48 kHz, mono, and the clock ms at which their packet was due: viewers' buffers play by that, and a late hand-over moves nothing. */
 export type OwnVoice = (samples: Int16Array, at: number) => void;
