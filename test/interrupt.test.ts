@@ -49,7 +49,7 @@ test.each(['the session aborts it', 'the stage lets go of it'])(
   async (how) => {
     const [model, voice] = [
       await startWire(chat('Once there was a king, and he said, well, '.repeat(20), { everyMs: 15 })),
-      await startWire(speech({ everyMs: 40 })),
+      await startWire(speech({ everyMs: 150 })),
     ];
     const access = {
       apiKey: 'sk',
