@@ -1,7 +1,7 @@
 /** Hz of what is sent and heard here. */
 const PER_MS = 16;
-/** Samples remembered, a power of two: 4 s. */
-const SIZE = 65_536;
+/** Samples remembered, a power of two: 16 s, since on a busy machine what was heard is judged seconds late. */
+const SIZE = 262_144;
 
 /**
  * Sound on a line of time, sample by sample, silence where nothing came. Pieces come with the clock's time, which jitters, while sound doesn't:

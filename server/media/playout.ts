@@ -99,11 +99,6 @@ export class Playout {
     return this.#nextDecision;
   }
 
-  /** Clock ms at which the packet of sound of `ticks` was due, however late it was handed over. */
-  dueAt(ticks: number): number {
-    return this.#soundDue(ticks / TICKS_PER_OPUS_FRAME);
-  }
-
   get speaking(): boolean {
     return this.#last !== undefined;
   }
@@ -171,7 +166,8 @@ export class Playout {
     this.#airing = undefined;
   }
 
-  #soundDue(sound: number): number {
+  /** Clock ms at which a packet of sound is due, however late it is handed over. */
+  soundDue(sound: number): number {
     return this.#epoch + sound * MS_PER_SOUND - this.#options.leadMs;
   }
 
@@ -180,7 +176,7 @@ export class Playout {
   }
 
   #arm(): void {
-    const due = Math.min(this.#soundDue(this.#nextSound), this.#pictureDue(this.#nextPicture));
+    const due = Math.min(this.soundDue(this.#nextSound), this.#pictureDue(this.#nextPicture));
     this.#cancelTimer = this.#options.clock.at(due, () => this.#tick());
   }
 
@@ -188,7 +184,7 @@ export class Playout {
   #tick(): void {
     const now = this.#options.clock.now();
     while (this.state === 'open') {
-      const sound = this.#soundDue(this.#nextSound);
+      const sound = this.soundDue(this.#nextSound);
       const picture = this.#pictureDue(this.#nextPicture);
       if (Math.min(sound, picture) > now) break;
       if (sound <= picture) this.#releaseSound(this.#nextSound++);

@@ -191,7 +191,7 @@ export class Stage extends EventEmitter<StageEvents> {
     const talkspurt = samples !== undefined && !this.#talking;
     this.#talking = samples !== undefined;
     this.#options.producers.sendAudio(this.#audio.packetize(data, ticks, talkspurt));
-    if (samples) for (const listener of this.#listeners) listener(samples, this.#playout.dueAt(ticks));
+    if (samples) for (const listener of this.#listeners) listener(samples, this.#playout.soundDue(ticks / TICKS_PER_OPUS_FRAME));
     if (talkspurt) this.emit('voice');
     this.#fanOut({ kind: 'audio', data, ticks: belongsAt, keyframe: true });
   }
