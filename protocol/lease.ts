@@ -11,7 +11,9 @@ export const Lease = z.object({
   v: z.literal(LEASE_VERSION),
   sessionId: z.string().max(64),
   utteranceId: z.string().max(64),
-  kind: z.enum(['speech', 'idle']).describe('idle: an idle loop or a greeting is made in the background, nobody waits for it; in a queue of its own'),
+  kind: z
+    .enum(['speech', 'idle'])
+    .describe('idle: an idle loop or a greeting is made in the background, nobody waits for it; in a queue of its own'),
   url: z.url({ protocol: /^wss?$/ }).describe('the frame link to dial'),
   token: z.string().max(2_000).describe('goes with it as `Authorization: Bearer …`; names this lease, and ends with it'),
   expiresAt: z.number().int().describe('Unix ms after which nobody waits for it any more'),

@@ -6,6 +6,7 @@ import asyncio
 from enum import Enum
 
 from .drawing import Drawing, Unsupported
+from .ended import ended
 from .engine import Cancelled, OutOfMemory, Size
 from .link import Closed, Link
 from .log import Log
@@ -134,8 +135,7 @@ class Conversation:
         if drawing.stop():
             await asyncio.wait([task])
         else:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
     def _closed_by_server(self) -> Ended:
         if self._link.closed is None:

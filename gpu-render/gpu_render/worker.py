@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from .ended import ended
 from .engine import ClipEngine, Settings
 from .health import Health
 from .holding import Holding
@@ -24,7 +25,6 @@ from .wire import Header, geometry_of
 SAY_EVERY_S = 1.0
 FULL_PAUSE_S = 0.05
 LAST_TAKE_S = 2.0
-AGAIN_S = 3.0
 MOST_FAILURES = 3
 NEWEST = 0.3
 FIRST_LEASE_CLIPS = 4
@@ -231,13 +231,3 @@ async def load(options: Options, settings: Settings, threads: Threads, health: H
     engine = loading.result()
     progress(1, "warm")
     return Studio(options.worker, engine, Scheduler(threads, engine), metrics)
-
-
-async def ended(*tasks: asyncio.Task[Any]) -> None:
-    """Cancels until they are over: before Python 3.12 `wait_for` loses a cancellation that comes just when it has its answer."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)
