@@ -1,23 +1,28 @@
 import { expect, it } from 'vitest';
-import { VirtualClock } from '#base/clock.ts';
+import { sleep, VirtualClock, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { createLog } from '#base/log.ts';
 import type { MicrophoneChunk } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import type { Stt } from '#server/stt/stt.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
 import { Ear, type Conversation } from './ear.ts';
+import type { Vad } from './vad.ts';
 
 const CHUNK = 320;
 const CHUNK_MS = 20;
 
-/** Takes loud sound for speech. */
-const loudnessVad = {
+/** Takes loud sound for speech, and `ms` for each answer. */
+const loudnessVad = (clock: Clock, ms: number): Vad => ({
   open: () => ({
-    hear: (frame: Int16Array) => Promise.resolve(frame.some((sample) => Math.abs(sample) > 1_000) ? 1 : 0),
+    async hear(frame) {
+      if (ms > 0) await sleep(clock, ms);
+      return frame.some((sample) => Math.abs(sample) > 1_000) ? 1 : 0;
+    },
     close: () => undefined,
   }),
   close: () => Promise.resolve(),
-};
+});
 
 /** Understands each phrase as the next of `texts`, once it is over; an error is thrown. */
 function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: number[] } {
@@ -39,7 +44,7 @@ function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: 
 }
 
 /** An ear on a virtual clock with somebody who speaks in turns of loud sound and silence, and all it told. */
-function listening(texts: (string | AvatarError)[]) {
+function listening(texts: (string | AvatarError)[], detectionMs = 0) {
   const clock = new VirtualClock();
   const stt = forgetfulStt(texts);
   const told: string[] = [];
@@ -61,7 +66,15 @@ function listening(texts: (string | AvatarError)[]) {
     deaf: ({ message }) => told.push(`deaf ${message}`),
   };
   const log = createLog('error', { write: () => undefined });
-  const ear = Ear.open({ vad: loudnessVad, stt, language: 'en', spend: () => undefined, clock, log });
+  const ear = Ear.open({
+    vad: loudnessVad(clock, detectionMs),
+    stt,
+    language: 'en',
+    spend: () => undefined,
+    clock,
+    log,
+    metrics: createMetrics(),
+  });
   ear.serve(conversation);
   const microphone = new Queue<MicrophoneChunk>(1_000);
   ear.listen(microphone);
@@ -99,6 +112,15 @@ it('silences the avatar as soon as the host speaks, and lets it go on after a si
   expect(told).toEqual(['duck']);
   await speak(1_000, false);
   expect(told.filter((line) => /duck|interrupt|turn/.test(line))).toEqual(['duck', 'unduck']);
+  await ear.close('over');
+});
+
+it('silences it in time, however long it has listened, though each answer of the voice detector is late', async () => {
+  const { ear, speak, told } = listening(['mm-hm'], 100);
+  await speak(20_000, false);
+  ear.avatar(true);
+  await speak(96 + 100 + 2 * 32, true);
+  expect(told).toEqual(['duck']);
   await ear.close('over');
 });
 

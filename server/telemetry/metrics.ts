@@ -158,6 +158,12 @@ export function createMetrics() {
       labelNames: ['kind'],
       registers,
     }),
+    earBehindMs: new Histogram({
+      name: 'ear_behind_ms',
+      help: "ms from a microphone frame's last sample until it is known whether it is speech",
+      buckets: LATENCY_MS,
+      registers,
+    }),
     rateLimited: new Counter({
       name: 'rate_limited_total',
       help: 'requests and events refused by a rate limit',
