@@ -47,6 +47,7 @@ function listening(texts: (string | AvatarError)[]) {
     listening: (on) => told.push(on ? 'listens' : 'leaves'),
     duck: () => told.push('duck'),
     unduck: () => told.push('unduck'),
+    nod: () => told.push('nod'),
     interrupt: () => told.push('interrupt'),
     draft: (text) => {
       told.push(`draft ${text}`);
