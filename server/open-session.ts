@@ -24,7 +24,18 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
     const broadcast = await Broadcast.open({ createRouter, maxViewers, log, metrics, clock });
     life.defer((reason) => broadcast.close(reason));
     const idle = await idleLoops.get(avatar.key);
-    const stage = Stage.create({ idle, producers: broadcast, stamped: renderer.stamped, prefer, clock, log, metrics });
+    const expressions = renderer === foundation.renderer ? foundation.expressions : undefined;
+    void expressions?.prepare(avatar.key);
+    const stage = Stage.create({
+      idle,
+      expressions: () => expressions?.of(avatar.key),
+      producers: broadcast,
+      stamped: renderer.stamped,
+      prefer,
+      clock,
+      log,
+      metrics,
+    });
     life.defer((reason) => stage.close(reason));
     broadcast.on('lost', ({ viewers }) => viewers > 0 && stage.hold(LOST_PATIENCE));
     broadcast.on('watched', () => stage.goOn());

@@ -52,6 +52,7 @@ function listening(texts: (string | AvatarError)[], detectionMs = 0) {
     listening: (on) => told.push(on ? 'listens' : 'leaves'),
     duck: () => told.push('duck'),
     unduck: () => told.push('unduck'),
+    nod: () => told.push('nod'),
     interrupt: () => told.push('interrupt'),
     draft: (text) => {
       told.push(`draft ${text}`);

@@ -37,6 +37,8 @@ export interface Conversation {
   /** @param since when the host began to speak, clock ms */
   duck(since: number): void;
   unduck(): void;
+  /** Something was said to its end. */
+  nod(): void;
   interrupt(since: number): void;
   draft(text: string): Draft;
   prompt(prompt: PromptBody, traceId: undefined, heard: Heard): Promise<unknown>;
@@ -228,6 +230,7 @@ export class Ear {
         this.#turn(conversation, act.text, act.lastVoicedAt);
         break;
       case 'nod':
+        conversation.nod();
         break;
     }
   }
@@ -237,6 +240,7 @@ export class Ear {
     const draft = this.#draft;
     this.#draft = undefined;
     const asked = draft ? draft.confirm(text, heard) : conversation.prompt({ text, mode: 'chat' }, undefined, heard);
+    conversation.listening(false);
     asked.catch((error: unknown) => conversation.deaf(asAvatarError(error)));
   }
 }
