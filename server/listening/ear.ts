@@ -6,7 +6,7 @@ import type { Spend } from '#base/usage.ts';
 import type { PromptBody } from '#protocol/http.ts';
 import type { Stt } from '#server/stt/stt.ts';
 import type { Heard } from '#server/telemetry/timeline.ts';
-import { FLOOR, type FloorAct } from './act.ts';
+import type { FloorAct } from './act.ts';
 import { Decimator } from './decimator.ts';
 import { Detection, type DetectionOptions } from './detection.ts';
 import { EchoGuard } from './echo.ts';
@@ -195,7 +195,7 @@ export class Ear {
     if (!conversation || this.#life.state !== 'open') return;
     switch (act.act) {
       case 'phraseBegins':
-        this.#onset = act.from + FLOOR.prerollMs;
+        this.#onset = act.since;
         this.#recognitions.begin(act.phrase, act.from);
         break;
       case 'phraseEnds':
