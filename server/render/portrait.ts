@@ -31,7 +31,7 @@ const FRESH_FRAMES = 4;
 /** What a shape's spectrum looks back on. */
 const OVERLAP_FRAMES = 2;
 /** An expression is left within so many frames of speech. */
-const BACK = 12;
+const BACK = 18;
 /** Pictures drawn per question: small enough that sessions take turns. */
 const BATCH = 5;
 
