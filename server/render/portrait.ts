@@ -10,6 +10,7 @@ import { Hearing } from './portrait/hearing.ts';
 import type { PortraitAvatar } from './portrait/look.ts';
 import { REST } from './portrait/mouth.ts';
 import { IDLE_FRAMES } from './portrait/pose.ts';
+import { Stress } from './portrait/stress.ts';
 import { Studio } from './portrait/studio.ts';
 import type { Renderer, RenderRequest } from './renderer.ts';
 import { orAborted, until } from './until.ts';
@@ -104,12 +105,14 @@ class Portrait implements Renderer {
     this.#check(request.avatar);
     const stop = AbortSignal.any([signal, this.#lifetime.signal]);
     const hearing = new Hearing();
+    const stress = new Stress();
     for await (const window of until(windows, stop)) {
       const shapes = hearing.hear(window);
       const orders = shapes.map((mouth, at) => ({
         idleFrame: (request.idleFrame + window.startFrame + at) % IDLE_FRAMES,
         blend: leaving(request.blend ?? AT_REST, window.startFrame + at),
         mouth,
+        stress: stress.hear(window, at),
       }));
       let frame = window.startFrame;
       for await (const picture of this.#draw(request.avatar, orders, stop)) yield { frame: frame++, picture };
