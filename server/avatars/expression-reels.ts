@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep, type Clock } from '#base/clock.ts';
+import { AvatarError } from '#base/errors.ts';
 import { writeWhole } from '#base/files.ts';
 import { reel } from '#base/expression.ts';
 import { Lifetime } from '#base/lifetime.ts';
@@ -80,9 +81,11 @@ export class ExpressionReels {
     const { width, height } = geometry;
     const options = { width, height, isKeyframe: (frame: number) => layout[frame]?.keyframe === true, most: layout.length };
     const made = whole ?? (await Reel.build(this.#draw(avatar), options, signal));
-    if (!whole) await this.#keep(file, made.save(), avatar);
-    signal.throwIfAborted();
     this.#life.defer(() => made.close());
+    signal.throwIfAborted();
+    if (made.frames !== layout.length)
+      throw new AvatarError('render_failed', `${made.frames} of ${layout.length} pictures of its expressions were drawn.`);
+    if (!whole) await this.#keep(file, made.save(), avatar);
     this.#reels.set(avatar, made);
   }
 

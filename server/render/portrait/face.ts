@@ -14,6 +14,8 @@ export interface Order {
   readonly idleFrame: number;
   readonly blend: Blend;
   readonly mouth: MouthShape;
+  /** 0…1: brows and head go along with a stressed syllable. */
+  readonly stress?: number;
 }
 
 /** How far the parts move at a pose of 1, art units and degrees. */
@@ -31,6 +33,8 @@ const TURN = {
   chest_lean: 0.014,
   brows: -7,
 } as const;
+/** What a stressed syllable adds to a pose. */
+const STRESS = { brows: 0.85, nod: 0.7 } as const;
 /** The head turns about the neck, the chest swells from below the picture. */
 const NECK = { x: 384, y: 585 } as const;
 const WAIST = 900;
@@ -65,8 +69,9 @@ export class Face {
   }
 
   /** The picture on the face's own canvas, good until the next one is painted. */
-  paint({ idleFrame, blend, mouth }: Order): Canvas {
-    const pose = this.#expressions.pose(idleFrame, blend);
+  paint({ idleFrame, blend, mouth, stress = 0 }: Order): Canvas {
+    const posed = this.#expressions.pose(idleFrame, blend);
+    const pose = { ...posed, brows: posed.brows + stress * STRESS.brows, nod: posed.nod + stress * STRESS.nod };
     this.#context.drawImage(this.#backdrop, 0, 0);
     this.#head(pose, TURN.rear, 0, () => this.#part('rearHair'));
     this.#chest(pose, () => this.#part('body'));
