@@ -160,6 +160,18 @@ test('prices are USD per million, tokens in and out, and per hour of sound', () 
   });
 });
 
+test('a model sees when it is known to, or said to; the demo does not', () => {
+  const sees = (env: Record<string, string>) => readConfig(env).vision;
+  expect(sees({})).toBe(false);
+  expect(sees({ OPENAI_API_KEY: 'sk' })).toBe(true);
+  expect(sees({ OPENAI_API_KEY: 'sk', OPENAI_MODEL: 'gpt-3.5-turbo' })).toBe(false);
+  expect(sees({ OPENAI_API_KEY: 'sk', OPENAI_MODEL: 'gpt-4o-audio-preview' })).toBe(false);
+  expect(sees({ OPENAI_API_KEY: 'sk', LLM_VISION: 'off' })).toBe(false);
+  expect(sees({ OPENAI_BASE_URL: 'http://localhost:1/v1' })).toBe(false);
+  expect(sees({ OPENAI_BASE_URL: 'http://localhost:1/v1', LLM_VISION: 'on' })).toBe(true);
+  expect(complaintOf({ LLM_VISION: 'on' })).toMatch(/LLM_VISION is "on", but LLM is "demo"/);
+});
+
 test('unknown settings of ours and near misses are reported, strangers are left alone', () => {
   expect(
     readConfig({ RTC_PROT: '1', MAX_SESSION: '5', PATTERN_SPEED: '2', PATH: '/bin', SESSION_MANAGER: 'x', LOGNAME: 'ada' })

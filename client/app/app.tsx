@@ -8,6 +8,7 @@ import { useCountdown } from './countdown.ts';
 import { Header } from './header.tsx';
 import { Log } from './log.tsx';
 import { Overlay } from './overlay.tsx';
+import { Shown } from './show.tsx';
 import { Sound } from './sound.tsx';
 import { useTurns } from './turns.ts';
 import { mood } from './words.ts';
@@ -35,6 +36,7 @@ export function App({ client }: { client: AvatarClient }) {
             <i aria-hidden />
             <span data-testid="state">{mood({ state, connection })}</span>
           </p>
+          <Shown client={client} state={snapshot.sight} />
           {!hasEnded && <Sound client={client} sound={snapshot.sound} />}
           <Overlay client={client} snapshot={snapshot} />
         </AvatarStage>

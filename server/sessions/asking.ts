@@ -1,5 +1,6 @@
 import type { Clock } from '#base/clock.ts';
 import type { AvatarError } from '#base/errors.ts';
+import type { Still } from '#base/media.ts';
 import type { Log } from '#base/log.ts';
 import type { Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
@@ -33,6 +34,8 @@ export interface Asking {
   readonly traceId?: string | undefined;
   /** Left out for a turn that was written. */
   readonly heard?: Heard | undefined;
+  /** What the host shows with it, none when that doesn't come in time. Asked once the turn is known to be new; may throw AvatarError. */
+  readonly still?: (() => Promise<Still | undefined> | undefined) | undefined;
 }
 
 export interface TurnSinks {
@@ -40,6 +43,8 @@ export interface TurnSinks {
   ended(turn: TurnEvent): void;
   /** At once when something keeps a turn from going on. */
   broken(error: AvatarError): void;
+  /** Its image was not seen; it is answered all the same. */
+  unseen(error: AvatarError): void;
   /** Once all that can be said is said, before `ended`. */
   failed(error: AvatarError): void;
   /** Nothing is left to say. */
