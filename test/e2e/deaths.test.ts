@@ -9,6 +9,8 @@ import { startPluggedServer, type PluggedServer } from '#test/support/plugs.ts';
 import { children } from '#test/support/processes.ts';
 
 const RENDER_ERRORS = 'provider_errors_total{provider="portrait",kind="render"}';
+/** How long a player is watched once its ffmpeg is gone, ms: until well after it has another. */
+const WATCHED = 6_000;
 const COUNTING = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
 
 describe('while the avatar is on air', () => {
@@ -128,7 +130,7 @@ describe('while the avatar is on air', () => {
     const [pid = NaN, ...others] = children(server.pid, 'ffmpeg');
     expect(others).toEqual([]);
     process.kill(pid, signal);
-    await page.waitForTimeout(9_000);
+    await page.waitForTimeout(WATCHED);
     const { stalledMs, playedMs } = await page.evaluate(() => {
       const { seen } = window as unknown as { seen: { stalledMs: number; from: number } };
       const { currentTime } = document.querySelector('video') as HTMLVideoElement;
@@ -138,7 +140,7 @@ describe('while the avatar is on air', () => {
     expect(follower.complaints).toEqual([]);
     expect(follower.discontinuities).toBe(1);
     expect(stalledMs).toBeLessThan(longest);
-    expect(playedMs).toBeGreaterThan(9_000 - longest);
+    expect(playedMs).toBeGreaterThan(WATCHED - longest);
     expect(await page.getByTestId('transport').textContent()).toMatch(/hls/i);
     await page.close();
   });
