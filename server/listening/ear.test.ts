@@ -5,6 +5,7 @@ import { createLog } from '#base/log.ts';
 import type { MicrophoneChunk } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import type { Stt } from '#server/stt/stt.ts';
+import type { Patience } from './act.ts';
 import { Ear, type Conversation } from './ear.ts';
 
 const CHUNK = 320;
@@ -39,7 +40,7 @@ function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: 
 }
 
 /** An ear on a virtual clock with somebody who speaks in turns of loud sound and silence, and all it told. */
-function listening(texts: (string | AvatarError)[]) {
+function listening(texts: (string | AvatarError)[], patience: Patience = { finished: 250, unfinished: 1_200 }) {
   const clock = new VirtualClock();
   const stt = forgetfulStt(texts);
   const told: string[] = [];
@@ -61,7 +62,7 @@ function listening(texts: (string | AvatarError)[]) {
     deaf: ({ message }) => told.push(`deaf ${message}`),
   };
   const log = createLog('error', { write: () => undefined });
-  const ear = Ear.open({ vad: loudnessVad, stt, language: 'en', spend: () => undefined, clock, log });
+  const ear = Ear.open({ vad: loudnessVad, stt, language: 'en', patience, spend: () => undefined, clock, log });
   ear.serve(conversation);
   const microphone = new Queue<MicrophoneChunk>(1_000);
   ear.listen(microphone);
@@ -89,6 +90,23 @@ it('makes a turn of what the host says, with the sound of the whole phrase, a li
   expect(stt.heard).toHaveLength(1);
   expect((stt.heard[0] ?? 0) / 16).toBeGreaterThan(1_200);
   await ear.close('over');
+});
+
+it('is as patient as it is told to be', async () => {
+  for (const [text, within, after] of [
+    ['what is the time?', 250, 700],
+    ['and then I', 700, 2_000],
+  ] as const) {
+    const { ear, speak, told } = listening([text], { finished: 700, unfinished: 2_000 });
+    const turns = (): string[] => told.filter((line) => line.startsWith('turn'));
+    await speak(400, false);
+    await speak(600, true);
+    await speak(within + 100, false);
+    expect(turns()).toEqual([]);
+    await speak(after - within + 100, false);
+    expect(turns()).toEqual([`turn ${text}`]);
+    await ear.close('over');
+  }
 });
 
 it('silences the avatar as soon as the host speaks, and lets it go on after a sign of listening', async () => {

@@ -7,7 +7,7 @@ import type { Spend } from '#base/usage.ts';
 import type { PromptBody } from '#protocol/http.ts';
 import type { Stt } from '#server/stt/stt.ts';
 import type { Heard } from '#server/telemetry/timeline.ts';
-import { FLOOR, type FloorAct, type FloorFrame } from './act.ts';
+import { FLOOR, patienceOf, type FloorAct, type FloorFrame, type Patience } from './act.ts';
 import { Decimator } from './decimator.ts';
 import { EchoGuard } from './echo.ts';
 import { Floor } from './floor.ts';
@@ -50,6 +50,7 @@ export interface EarOptions {
   readonly stt: Stt;
   /** BCP 47. */
   readonly language: string;
+  readonly patience: Patience;
   /** Told what the recogniser used. */
   readonly spend: Spend;
   readonly clock: Clock;
@@ -76,7 +77,7 @@ export class Ear {
 
   private constructor(options: EarOptions) {
     this.#options = options;
-    this.#floor = new Floor({ language: options.language });
+    this.#floor = new Floor({ language: options.language, ...patienceOf(options.patience) });
     this.#recognitions = new Recognitions(options, {
       heard: (text) => {
         this.#transcribedAt = text.at;
