@@ -6,6 +6,7 @@ import type { MicrophoneChunk } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import type { Stt } from '#server/stt/stt.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
+import type { Patience } from './act.ts';
 import { Ear, type Conversation } from './ear.ts';
 import type { Vad } from './vad.ts';
 
@@ -44,7 +45,7 @@ function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: 
 }
 
 /** An ear on a virtual clock with somebody who speaks in turns of loud sound and silence, and all it told. */
-function listening(texts: (string | AvatarError)[], detectionMs = 0) {
+function listening(texts: (string | AvatarError)[], detectionMs = 0, patience: Patience = { finished: 250, unfinished: 1_200 }) {
   const clock = new VirtualClock();
   const stt = forgetfulStt(texts);
   const told: string[] = [];
@@ -71,6 +72,7 @@ function listening(texts: (string | AvatarError)[], detectionMs = 0) {
     vad: loudnessVad(clock, detectionMs),
     stt,
     language: 'en',
+    patience,
     spend: () => undefined,
     clock,
     log,
@@ -105,6 +107,23 @@ it('makes a turn of what the host says, with the sound of the whole phrase, a li
   expect(stt.heard).toHaveLength(1);
   expect((stt.heard[0] ?? 0) / 16).toBeGreaterThan(1_200);
   await ear.close('over');
+});
+
+it('is as patient as it is told to be', async () => {
+  for (const [text, within, after] of [
+    ['what is the time?', 250, 700],
+    ['and then I', 700, 2_000],
+  ] as const) {
+    const { ear, speak, told } = listening([text], 0, { finished: 700, unfinished: 2_000 });
+    const turns = (): string[] => told.filter((line) => line.startsWith('turn'));
+    await speak(400, false);
+    await speak(600, true);
+    await speak(within + 100, false);
+    expect(turns()).toEqual([]);
+    await speak(after - within + 100, false);
+    expect(turns()).toEqual([`turn ${text}`]);
+    await ear.close('over');
+  }
 });
 
 it('silences the avatar as soon as the host speaks, and lets it go on after a sign of listening', async () => {

@@ -6,7 +6,7 @@ import type { Spend } from '#base/usage.ts';
 import type { PromptBody } from '#protocol/http.ts';
 import type { Stt } from '#server/stt/stt.ts';
 import type { Heard } from '#server/telemetry/timeline.ts';
-import type { FloorAct } from './act.ts';
+import { patienceOf, type FloorAct, type Patience } from './act.ts';
 import { Decimator } from './decimator.ts';
 import { Detection, type DetectionOptions } from './detection.ts';
 import { EchoGuard } from './echo.ts';
@@ -52,6 +52,7 @@ export interface EarOptions extends DetectionOptions {
   readonly stt: Stt;
   /** BCP 47. */
   readonly language: string;
+  readonly patience: Patience;
   /** Told what the recogniser used. */
   readonly spend: Spend;
 }
@@ -76,7 +77,7 @@ export class Ear {
 
   private constructor(options: EarOptions) {
     this.#options = options;
-    this.#floor = new Floor({ language: options.language });
+    this.#floor = new Floor({ language: options.language, ...patienceOf(options.patience) });
     this.#recognitions = new Recognitions(options, {
       heard: (text) => {
         this.#transcribedAt = text.at;
