@@ -136,7 +136,7 @@ const languageOf = ({ name }: Tts, { language }: Pick<Utterance, 'language'>): s
 /** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
 function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderRequest['speech']>): RenderRequest {
   let idleFrame: number | undefined;
-  let blend: Blend | undefined;
+  let blends: Blend[] | undefined;
   return {
     avatar,
     speech,
@@ -145,9 +145,9 @@ function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderReque
       idleFrame ??= stage.idleFrameIn(USUAL_START_MS);
       return idleFrame;
     },
-    get blend() {
-      blend ??= stage.blendIn(USUAL_START_MS);
-      return blend;
+    get blends() {
+      blends ??= stage.blendsIn(USUAL_START_MS);
+      return blends;
     },
   };
 }

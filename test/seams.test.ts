@@ -17,7 +17,7 @@ import { createMetrics } from '#server/telemetry/metrics.ts';
 import { RedisServer } from '#test/support/redis.ts';
 import { openRenderer } from '#test/support/render-farm.ts';
 import { startRenderWorker } from '#test/support/render-worker.ts';
-import { buzz } from './contract/renderer.contract.ts';
+import { buzz, windowAt } from './contract/renderer.contract.ts';
 import { conversed, jumps, type Scene, type Shown } from './fixtures/conversed.ts';
 import { switched } from './fixtures/switched.ts';
 
@@ -113,7 +113,7 @@ describe('on portrait, while it listens, nods and thinks', () => {
       204: (face) => face.attend('rest'),
       250: (face) => face.attend('listening'),
     },
-    speech: { from: 204, draw: (idleFrame, blend) => speech(drawn, 8, { idleFrame, blend }) },
+    speech: { from: 204, draw: (idleFrame, blends) => speech(drawn, 8, { idleFrame, blends }) },
   });
 
   test('no change shows, and nothing is encoded until it speaks', async () => {
@@ -140,6 +140,20 @@ describe('on portrait, while it listens, nods and thinks', () => {
     if (!answer) return;
     const seen = await conversed({ ...rest, frames: from + 50, speech: { ...answer, from } });
     const errors = await seamsOf(seen);
+    expect(Math.max(...errors), errors.join(', ')).toBeLessThanOrEqual(MOST);
+  });
+
+  test('no switch shows where speech ends on its loudest syllable', async () => {
+    const { geometry } = drawn;
+    const source = async function* () {
+      for (let index = 0; index < 9; index += 1) {
+        const wave = (at: number) => Math.sin((2 * Math.PI * 150 * at) / 16_000) * (at < 32 * 640 ? 2_000 : 12_000);
+        yield await Promise.resolve(windowAt(geometry, index, index * geometry.freshFrames, geometry.freshFrames, wave));
+      }
+    };
+    const asked = { avatar: AVATAR, idleFrame: 40 };
+    const spoken = await Array.fromAsync(drawn.render(source(), asked, never), ({ picture }) => picture);
+    const errors = await switched(loop, 40, spoken);
     expect(Math.max(...errors), errors.join(', ')).toBeLessThanOrEqual(MOST);
   });
 

@@ -15,6 +15,9 @@ export interface Blend {
 
 export const AT_REST: Blend = { listening: 0, thinking: 0, nod: 0 };
 
+/** Frames in which somebody who begins to speak leaves the expression of before. */
+export const LEAVING = 18;
+
 /** Frames of an idle loop that expressions go along with. */
 export const LOOP = 12 * FPS;
 /** Frames after which a face that stays in an expression repeats itself; whole rounds make a loop. */

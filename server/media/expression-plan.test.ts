@@ -126,13 +126,19 @@ describe('a silent face', () => {
     ]);
   });
 
-  it('says ahead what it will show', () => {
-    const plan = new ExpressionPlan();
-    plan.advance(0, 0);
-    plan.wish('listening');
-    const expected = [4, 12, 19, 20, 40].map((frame) => plan.expected(frame, (at) => at));
-    const later = shown(41, { 1: wish('listening') });
-    expect(expected).toEqual([4, 12, 19, 20, 40].map((frame) => later[frame]));
-    expect(plan.shown(40)).toEqual({ expression: 'rest' });
+  it('keeps what an utterance is drawn from, but for a move under way, until that begins or is late, or the host speaks', () => {
+    const hold = (plan: ExpressionPlan): void => plan.hold();
+    expect(turns(shown(120, { 0: wish('listening'), 35: hold, 36: wish('thinking') })).slice(1)).toEqual([
+      [10, 'listening'],
+      [90, 'ponder'],
+      [100, 'thinking'],
+    ]);
+    const underWay = shown(60, { 0: wish('listening'), 30: wish('thinking'), 33: hold });
+    expect(turns(underWay).at(-1)).toEqual([40, 'thinking']);
+    const spokenTo = shown(120, { 0: wish('thinking'), 41: hold, 43: wish('listening') });
+    expect(turns(spokenTo).slice(-2)).toEqual([
+      [50, 'turnBack'],
+      [60, 'listening'],
+    ]);
   });
 });

@@ -2,6 +2,8 @@ import { EXPRESSIONS, mayBegin, MOVES, type Expression, type MoveName, type Show
 
 /** A nod comes at most so long after it was asked for, frames: later it would answer something else. */
 const NOD_WITHIN = 20;
+/** An utterance that is being drawn begins within so many frames. */
+const HELD = 50;
 /** Changes that are remembered: enough to look back at the frame before. */
 const REMEMBERED = 4;
 
@@ -20,10 +22,13 @@ export class ExpressionPlan {
   #parts: Part[] = [{ from: Number.NEGATIVE_INFINITY, since: 0, expression: 'rest' }];
   /** No move begins before. */
   #free = Number.NEGATIVE_INFINITY;
+  #heldUntil = Number.NEGATIVE_INFINITY;
   #reached = Number.NEGATIVE_INFINITY;
 
   wish(expression: Expression): void {
     this.#wish = expression;
+    // Who is spoken to has something else to do than to begin to speak.
+    if (expression === 'listening') this.#heldUntil = Number.NEGATIVE_INFINITY;
   }
 
   nod(): void {
@@ -34,6 +39,7 @@ export class ExpressionPlan {
   rest(from: number, free: number): void {
     this.#keep([...this.#parts.filter((part) => part.from < from), { from, since: 0, expression: 'rest' }]);
     this.#free = free;
+    this.#heldUntil = Number.NEGATIVE_INFINITY;
     this.#nodUntil = Number.NEGATIVE_INFINITY;
   }
 
@@ -51,12 +57,9 @@ export class ExpressionPlan {
     return at(this.#part(frame), frame);
   }
 
-  /** What will be shown then, as far as known, if nobody speaks. `idleFrame` tells where the idle loop is. */
-  expected(frame: number, idleFrame: (frame: number) => number): Shown {
-    let part = this.#part(frame);
-    if (!Number.isFinite(this.#reached)) return at(part, frame);
-    for (let step = this.#reached + 1; step <= frame; step += 1) part = this.#next(part, step, idleFrame(step)) ?? part;
-    return at(part, frame);
+  /** No other move begins until an utterance has begun, whose first pictures are being drawn; it has to within two seconds. */
+  hold(): void {
+    this.#heldUntil = this.#reached + HELD;
   }
 
   #keep(parts: readonly Part[]): void {
@@ -72,7 +75,7 @@ export class ExpressionPlan {
   #next(part: Part, frame: number, idleFrame: number): Part | undefined {
     const shown = at(part, frame);
     if ('move' in shown) return undefined;
-    const move = frame >= this.#free && this.#wanted(shown.expression, frame, idleFrame);
+    const move = frame >= this.#free && frame > this.#heldUntil && this.#wanted(shown.expression, frame, idleFrame);
     return move ? { from: frame, since: idleFrame, move } : undefined;
   }
 

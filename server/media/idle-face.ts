@@ -1,4 +1,4 @@
-import { AT_REST, blendOf, LOOP, placeOf, type Blend, type Expression } from '#base/expression.ts';
+import { blendOf, LEAVING, LOOP, placeOf, type Blend, type Expression } from '#base/expression.ts';
 import { FPS, type Size, type VideoFrame } from '#base/media.ts';
 import type { EncodedPicture } from './encoder.ts';
 import { ExpressionPlan } from './expression-plan.ts';
@@ -67,9 +67,11 @@ export class IdleFace {
     this.#plan.rest(frame, free);
   }
 
-  /** What will be seen of each expression at stage frame `frame`, as far as known, if nobody speaks until then. */
-  blend(frame: number): Blend {
-    return this.#reel ? blendOf(this.#plan.expected(frame, (at) => this.index(at))) : AT_REST;
+  /** What is seen of each expression from stage frame `frame` on, where an utterance begins that is drawn from there; until then nothing else begins. */
+  blends(frame: number): Blend[] {
+    if (!this.#reel) return [];
+    this.#plan.hold();
+    return Array.from({ length: LEAVING }, (_, at) => blendOf(this.#plan.shown(frame + at)));
   }
 
   /** The stored packet of stage frame `frame`; undefined when idle is encoded live. */

@@ -68,9 +68,9 @@ export class Pictures {
     return this.#idle.index(frame);
   }
 
-  /** What will be seen of each expression at stage frame `frame`, if nobody speaks until then. */
-  blend(frame: number): Blend {
-    return this.#idle.blend(frame);
+  /** What is seen of each expression from stage frame `frame` on, where an utterance begins that is drawn from there. */
+  blends(frame: number): Blend[] {
+    return this.#idle.blends(frame);
   }
 
   attend(expression: Expression): void {

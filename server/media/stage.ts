@@ -161,9 +161,9 @@ export class Stage extends EventEmitter<StageEvents> {
     return this.#pictures.idleFrame(this.#frameIn(ms));
   }
 
-  /** And what will be seen of each expression then. */
-  blendIn(ms: number): Blend {
-    return this.#pictures.blend(this.#frameIn(ms));
+  /** And what is seen of each expression from then on; the face waits for the utterance with it. */
+  blendsIn(ms: number): Blend[] {
+    return this.#pictures.blends(this.#frameIn(ms));
   }
 
   /** The idle loop's `count` pictures before the one that will be on air `ms` from now, if nobody speaks until then. */

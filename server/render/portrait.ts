@@ -1,6 +1,6 @@
 import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
-import { AT_REST, eased, reel, type Blend } from '#base/expression.ts';
+import { AT_REST, eased, LEAVING, reel, type Blend } from '#base/expression.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { MS_PER_FRAME, type DrawnFrame, type Size, type VideoFrame, type Window } from '#base/media.ts';
@@ -31,8 +31,6 @@ const SIZE: Size = { width: 512, height: 512 };
 const FRESH_FRAMES = 4;
 /** What a shape's spectrum looks back on. */
 const OVERLAP_FRAMES = 2;
-/** An expression is left within so many frames of speech. */
-const BACK = 18;
 /** Pictures drawn per question: small enough that sessions take turns. */
 const BATCH = 5;
 
@@ -71,8 +69,9 @@ async function warmUp(studio: Studio, [first]: readonly PortraitAvatar[], clock:
 }
 
 /** Who begins to speak looks at the viewer again. */
-function leaving({ listening, thinking, nod }: Blend, frame: number): Blend {
-  const rest = 1 - eased((frame + 1) / BACK);
+function leaving(blends: readonly Blend[], frame: number): Blend {
+  const { listening, thinking, nod } = blends[frame] ?? AT_REST;
+  const rest = 1 - eased((frame + 1) / LEAVING);
   return { listening: listening * rest, thinking: thinking * rest, nod: nod * rest };
 }
 
@@ -93,7 +92,7 @@ class Portrait implements Renderer {
     this.#studio = studio;
     this.#lifetime = lifetime;
     this.#avatars = new Set(about.avatars.map((avatar) => avatar.id));
-    this.geometry = { ...about.size, freshFrames: FRESH_FRAMES, overlapFrames: OVERLAP_FRAMES };
+    this.geometry = { ...about.size, freshFrames: FRESH_FRAMES, overlapFrames: OVERLAP_FRAMES, lookAheadFrames: 1 };
     this.expectedRtf = about.expectedRtf;
   }
 
@@ -110,7 +109,7 @@ class Portrait implements Renderer {
       const shapes = hearing.hear(window);
       const orders = shapes.map((mouth, at) => ({
         idleFrame: (request.idleFrame + window.startFrame + at) % IDLE_FRAMES,
-        blend: leaving(request.blend ?? AT_REST, window.startFrame + at),
+        blend: leaving(request.blends ?? [], window.startFrame + at),
         mouth,
         stress: stress.hear(window, at),
       }));

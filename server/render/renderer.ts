@@ -15,8 +15,8 @@ export interface RenderRequest {
   readonly avatar: string;
   /** Frame of the idle loop that is expected on air when this utterance starts, so that the pose goes on from there. */
   readonly idleFrame: number;
-  /** What will be seen of each expression then; rest when left out. */
-  readonly blend?: Blend;
+  /** What would be seen of each expression from then on, frame by frame; rest where there is nothing. */
+  readonly blends?: readonly Blend[];
   /** Whose utterance it is, for renderers whose work is done elsewhere. */
   readonly speech?: { readonly sessionId: string; readonly utteranceId: string; readonly traceId: string };
   /** Made to be kept: nobody waits for it, and conversations come first. */

@@ -23,9 +23,10 @@ export interface ConditionOptions {
   tell(state: StateEvent): void;
 }
 
-/** What a silent face shows in that state: it listens to somebody who speaks, and thinks until its answer is heard. */
-export function expressionOf({ state, reason }: StateEvent): Expression {
-  if (state === 'thinking' || state === 'buffering') return 'thinking';
+/** What a silent face shows in that state: it listens to somebody who speaks, and thinks until its answer is heard. In an answer's pauses it stays as it was. */
+export function expressionOf({ state, reason }: StateEvent, before: Expression): Expression {
+  if (state === 'buffering') return before;
+  if (state === 'thinking') return 'thinking';
   return state === 'listening' && reason === HEARS ? 'listening' : 'rest';
 }
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { sleep } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
+import type { Expression } from '#base/expression.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { PromptAccepted, PromptBody, SessionInfo, Turn } from '#protocol/http.ts';
 import type { EventName, EventOf, PaintedReport, StateEvent, TurnEvent } from '#protocol/signalling.ts';
@@ -39,6 +40,7 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #condition: Condition;
   #timings: TurnEvent['stages'] = {};
   #listeners = 0;
+  #expression: Expression = 'rest';
   #activeAt: number;
   #suspended = false;
   #draft: Draft | undefined;
@@ -60,7 +62,8 @@ export class Session extends EventEmitter<SessionEvents> {
       isPresent: () => this.#present,
       isAnswering: () => this.#turns.current !== undefined,
       tell: (state) => {
-        parts.stage.attend(expressionOf(state));
+        this.#expression = expressionOf(state, this.#expression);
+        parts.stage.attend(this.#expression);
         this.#emit('state', state);
       },
     });

@@ -24,6 +24,10 @@ function shapes(sound: Int16Array, lengths: readonly number[] = [4]): MouthShape
       overlapFrames: OVERLAP,
       freshFrames,
       samples,
+      ahead: Int16Array.from(
+        { length: RENDERER_SAMPLES_PER_FRAME },
+        (_, at) => sound[(start + freshFrames) * RENDERER_SAMPLES_PER_FRAME + at] ?? 0,
+      ),
       clause: { index: 0, text: '' },
       endOfClause: false,
     };
@@ -72,7 +76,9 @@ const middle = (all: MouthShape[]): MouthShape => all[Math.floor(all.length / 2)
 describe('what a mouth does to a voice', () => {
   it('opens for a voice and comes to rest within a quarter of a second after it', () => {
     const heard = shapes(join(silence(5), vowel(15, AH), silence(10)));
-    expect(heard.slice(0, 5)).toEqual(Array<MouthShape>(5).fill(REST));
+    // On its way a frame before, and no sooner.
+    expect(heard.slice(0, 4)).toEqual(Array<MouthShape>(4).fill(REST));
+    expect(heard[4]?.open).toBeGreaterThan(0);
     expect(Math.max(...heard.map(({ open }) => open))).toBeGreaterThan(0.5);
     expect(heard.slice(-4)).toEqual(Array<MouthShape>(4).fill(REST));
   });

@@ -2,8 +2,10 @@ import FFT from 'fft.js';
 import { RENDERER_RATE, RENDERER_SAMPLES_PER_FRAME, type Window } from '#base/media.ts';
 import { REST, type MouthShape } from './mouth.ts';
 
-/** Samples looked at per frame: 64 ms, the frame's own 40 and what came just before. */
-const SPAN = 1024;
+/** Points of the transform. */
+const POINTS = 1024;
+/** Samples looked at per frame: 48 ms, the frame's own 40 and what came just before. */
+const SPAN = 768;
 const HANN = Float64Array.from({ length: SPAN }, (_, at) => 0.5 - 0.5 * Math.cos((2 * Math.PI * at) / SPAN));
 /** Quieter than this is silence, dB of full scale. */
 export const SILENCE_DB = -52;
@@ -11,6 +13,10 @@ export const SILENCE_DB = -52;
 const RUMBLE_HZ = 100;
 /** A voice's loudest sounds are this far above those that barely open the mouth, dB. */
 const RANGE_DB = 30;
+/** Through closed lips (m, the beginning of b) only a voice's lowest tones are heard: so far below them are those of the first formant and those of 2.6 kHz and more, or the first formant's alone in a quiet sound; dB. */
+const MURMUR = { first: -20, high: -38, alone: -33, quiet: -32 } as const;
+/** What of a mouth's opening comes from the frame itself; the rest is what was before and what is to come. */
+const OWN = 0.5;
 /** Periods of a voice: 70 to 400 Hz. */
 const PERIODS = { from: RENDERER_RATE / 400, to: Math.round(RENDERER_RATE / 70) } as const;
 
@@ -25,6 +31,8 @@ interface Sound {
   readonly openness: number;
   /** Second formant: −1 back (oo, oh) … 1 front (ee). */
   readonly frontness: number;
+  /** It comes through closed lips. */
+  readonly isMurmur: boolean;
 }
 
 const clamp = (value: number, low = 0, high = 1): number => Math.min(high, Math.max(low, value));
@@ -32,63 +40,86 @@ const between = (low: number, high: number, value: number): number => clamp((val
 
 /**
  * Reads mouth shapes off a voice, frame by frame in order: energy opens the jaw, the formants' bands round or spread the lips,
- * hiss brings the teeth together. What isn't a voice (silence, hum, noise) leaves the mouth at rest.
+ * hiss brings the teeth together, and what sounds through closed lips closes them. A mouth is on its way to the next sound before that is heard, by
+ * the frame that a window holds ahead. What isn't a voice (silence, hum, noise) leaves the mouth at rest.
  */
 export class Hearing {
-  readonly #fft = new FFT(SPAN);
-  readonly #input = new Float64Array(SPAN);
+  readonly #fft = new FFT(POINTS);
+  readonly #input = new Float64Array(POINTS);
   readonly #spectrum = this.#fft.createComplexArray();
-  readonly #power = new Float64Array(SPAN);
+  readonly #power = new Float64Array(POINTS);
   readonly #periodic = this.#fft.createComplexArray();
   #loudest = -20;
   #talking = 0;
+  #before = 0;
   #shape: MouthShape = REST;
 
   /** The shapes of a window's fresh frames. */
-  hear(window: Window): MouthShape[] {
-    return Array.from({ length: window.freshFrames }, (_, at) => {
-      const end = (window.overlapFrames + at + 1) * RENDERER_SAMPLES_PER_FRAME;
-      return this.#step(this.#listen(window.samples, end));
-    });
+  hear({ samples, ahead = new Int16Array(RENDERER_SAMPLES_PER_FRAME), overlapFrames, freshFrames }: Window): MouthShape[] {
+    const all = new Int16Array(samples.length + RENDERER_SAMPLES_PER_FRAME);
+    all.set(samples);
+    all.set(ahead.subarray(0, RENDERER_SAMPLES_PER_FRAME), samples.length);
+    const sounds = Array.from({ length: freshFrames + 1 }, (_, at) =>
+      this.#listen(all, (overlapFrames + at + 1) * RENDERER_SAMPLES_PER_FRAME),
+    );
+    return sounds.slice(1).map((next, at) => this.#step(sounds[at] ?? next, next));
   }
 
-  #step(sound: Sound): MouthShape {
-    const silent = sound.db < Math.max(SILENCE_DB, this.#loudest - RANGE_DB);
-    if (sound.voiced > 0.5 && !silent) this.#loudest = Math.max(this.#loudest - 0.05, Math.min(-6, sound.db));
+  #step(sound: Sound, next: Sound): MouthShape {
+    if (sound.voiced > 0.5 && !this.#isSilent(sound)) this.#loudest = Math.max(this.#loudest - 0.05, Math.min(-6, sound.db));
     // Hiss counts as speech only beside a voice: noise alone never moves the lips.
-    this.#talking = Math.max(this.#talking * 0.8, silent ? 0 : sound.voiced);
-    const target = silent ? REST : this.#aim(sound);
-    this.#shape = approach(this.#shape, target);
+    this.#talking = Math.max(this.#talking * 0.8, this.#isSilent(sound) ? 0 : sound.voiced);
+    const [now, then] = [this.#aim(sound), this.#aim(next)];
+    // Lips that have to meet do.
+    const open = sound.isMurmur ? 0 : OWN * now.open + ((1 - OWN) / 2) * (this.#before + then.open);
+    this.#before = now.open;
+    this.#shape = approach(this.#shape, { open, teeth: now.teeth, wide: (now.wide + then.wide) / 2 });
     return this.#shape;
   }
 
-  #aim({ db, voiced, hiss, openness, frontness }: Sound): MouthShape {
-    const level = between(this.#loudest - RANGE_DB, this.#loudest, db);
-    const vowel = voiced * level ** 1.4 * (0.3 + 0.7 * openness);
-    const teeth = this.#talking * hiss * between(0, 0.4, level);
+  #isSilent({ db }: Sound): boolean {
+    return db < Math.max(SILENCE_DB, this.#loudest - RANGE_DB);
+  }
+
+  #aim(sound: Sound): MouthShape {
+    const { db, voiced, hiss, openness, frontness, isMurmur } = sound;
+    if (this.#isSilent(sound)) return REST;
+    const level = 10 ** ((db - this.#loudest) / 20);
+    const vowel = isMurmur
+      ? 0
+      : voiced *
+        Math.min(1, level) *
+        between(this.#loudest - RANGE_DB, this.#loudest - RANGE_DB / 2, db) *
+        (0.6 + 0.4 * openness);
+    const teeth = this.#talking * hiss * between(0, 0.4, between(this.#loudest - RANGE_DB, this.#loudest, db));
     return { open: clamp(Math.max(vowel, 0.2 * teeth)), wide: clamp(frontness * Math.max(voiced, teeth * 0.6), -1, 1), teeth };
   }
 
   /** Loudness of the frame that ends at sample `end`, and what its spectrum says. */
   #listen(samples: Int16Array, end: number): Sound {
     const db = loudness(samples, end);
-    if (db < SILENCE_DB) return { db, voiced: 0, hiss: 0, openness: 0, frontness: 0 };
+    if (db < SILENCE_DB) return { db, voiced: 0, hiss: 0, openness: 0, frontness: 0, isMurmur: false };
     for (let at = 0; at < SPAN; at += 1) this.#input[at] = ((samples[end - SPAN + at] ?? 0) / 32_768) * (HANN[at] ?? 0);
     this.#fft.realTransform(this.#spectrum, this.#input);
     const power = this.#power;
-    for (let bin = 0; bin <= SPAN / 2; bin += 1) {
+    for (let bin = 0; bin <= POINTS / 2; bin += 1) {
       power[bin] = (this.#spectrum[2 * bin] ?? 0) ** 2 + (this.#spectrum[2 * bin + 1] ?? 0) ** 2;
-      if (bin > 0) power[SPAN - bin] = power[bin] ?? 0;
+      if (bin > 0) power[POINTS - bin] = power[bin] ?? 0;
     }
     const rumble = band(power, 0, RUMBLE_HZ);
     const whole = band(power, RUMBLE_HZ, RENDERER_RATE / 2);
-    const low = Math.ceil((RUMBLE_HZ * SPAN) / RENDERER_RATE);
-    power.fill(0, 0, low).fill(0, SPAN - low + 1);
+    const low = Math.ceil((RUMBLE_HZ * POINTS) / RENDERER_RATE);
+    power.fill(0, 0, low).fill(0, POINTS - low + 1);
+    const lowest = band(power, 80, 400);
+    const first = decibels(band(power, 450, 1100) / lowest);
     return {
       db: db + decibels(whole / (whole + rumble)),
       voiced: between(0.35, 0.6, this.#periodicity()),
       hiss: between(0.3, 0.7, band(power, 3500, 8000) / whole),
       openness: between(-16, 2, decibels(band(power, 500, 1100) / band(power, 100, 500))),
+      isMurmur:
+        (first < MURMUR.alone && db < MURMUR.quiet) ||
+        (first < MURMUR.first && decibels(band(power, 2600, 5500) / lowest) < MURMUR.high),
       frontness: 2 * between(-18, 4, decibels(band(power, 1700, 3200) / band(power, 600, 1500))) - 1,
     };
   }
@@ -109,7 +140,8 @@ export class Hearing {
 /** Power between two frequencies, Hz; never quite nothing. */
 function band(power: Float64Array, from: number, to: number): number {
   let sum = 1e-12;
-  for (let bin = Math.ceil((from * SPAN) / RENDERER_RATE); bin < (to * SPAN) / RENDERER_RATE; bin += 1) sum += power[bin] ?? 0;
+  for (let bin = Math.ceil((from * POINTS) / RENDERER_RATE); bin < (to * POINTS) / RENDERER_RATE; bin += 1)
+    sum += power[bin] ?? 0;
   return sum;
 }
 
@@ -129,11 +161,10 @@ export function loudness(samples: Int16Array, end: number): number {
   return decibels(sum / RENDERER_SAMPLES_PER_FRAME / 32_768 ** 2 + 1e-12);
 }
 
-/** One frame of movement: lips open faster than they close, and come to rest exactly. */
+/** One frame of movement: lips round and spread no faster than they can, and come to rest exactly. */
 function approach(from: MouthShape, to: MouthShape): MouthShape {
-  const open = from.open + (to.open - from.open) * (to.open > from.open ? 0.7 : 0.5);
   const teeth = from.teeth + (to.teeth - from.teeth) * 0.6;
-  const wide = from.wide + (to.wide - from.wide) * 0.45;
-  if (to.open < 0.03 && open < 0.03) return REST;
-  return { open, wide, teeth };
+  const wide = from.wide + (to.wide - from.wide) * 0.5;
+  if (to.open < 0.02 && to.wide === 0 && Math.abs(wide) < 0.08 && teeth < 0.08) return REST;
+  return { open: to.open, wide, teeth };
 }
