@@ -124,9 +124,13 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   life.defer((reason) => sessions.close(reason));
   port = await listen(http, config);
   // The first visitor shall not wait for the default face's idle loop.
-  cast.idleLoops.get(builtIns()[0]?.id ?? '').catch((error: unknown) => {
-    if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
-  });
+  const first = builtIns()[0]?.id ?? '';
+  cast.idleLoops.get(first).then(
+    () => cast.expressions?.prepare(first),
+    (error: unknown) => {
+      if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
+    },
+  );
   return config.publicUrl ?? `http://${isAnywhere(config.host) ? 'localhost' : config.host}:${String(port)}`;
 }
 

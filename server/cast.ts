@@ -4,6 +4,7 @@ import { Avatars } from './avatars/avatars.ts';
 import type { Engine } from './avatars/build.ts';
 import { closedLoop } from './avatars/closed-loop.ts';
 import { clipLength, clipPictures } from './avatars/darkroom/darkroom.ts';
+import { ExpressionReels, isExpressive } from './avatars/expression-reels.ts';
 import type { Face } from './avatars/face.ts';
 import { hasOneFace } from './avatars/faces/faces.ts';
 import { IdleLoops } from './avatars/idle-loops.ts';
@@ -16,14 +17,14 @@ import { clipRenderer } from './render/clip.ts';
 import type { Renderer } from './render/renderer.ts';
 
 interface Around extends Pick<Foundation, 'renderer' | 'llm' | 'tts' | 'flite' | 'spending' | 'clock' | 'log' | 'metrics'> {
-  readonly config: Pick<Config, 'dataDir' | 'maxAvatars'>;
+  readonly config: Pick<Config, 'dataDir' | 'maxAvatars' | 'expressions'>;
   /** Stands in for the renderer where it can't draw in time. */
   readonly understudy: Renderer | undefined;
   readonly store: AvatarStore;
   readonly isWanted: (avatar: string) => boolean;
 }
 
-export interface Cast extends Pick<Foundation, 'avatars' | 'engineOf' | 'phrases'> {
+export interface Cast extends Pick<Foundation, 'avatars' | 'engineOf' | 'phrases' | 'expressions'> {
   readonly idleLoops: IdleLoops;
 }
 
@@ -35,6 +36,9 @@ export async function openCast(around: Around, life: Lifetime): Promise<Cast> {
   const options = { folder: join(config.dataDir, 'idle'), home, log };
   const idleLoops = new IdleLoops({ ...options, renderer, understudy });
   life.defer((reason) => idleLoops.close(reason));
+  const draws = config.expressions && isExpressive(renderer) ? renderer : undefined;
+  const expressions = draws && new ExpressionReels({ renderer: draws, folder: options.folder, clock, log });
+  life.defer((reason) => expressions?.close(reason));
   const clips = openClips(around, home, options, life);
   const engineOf = ({ shownBy }: Face): Engine => (shownBy === 'clip' ? clips : { renderer, idleLoops });
   const phrases = new Phrases({ log, metrics });
@@ -57,7 +61,7 @@ export async function openCast(around: Around, life: Lifetime): Promise<Cast> {
     metrics,
   });
   life.defer((reason) => avatars.close(reason));
-  return { avatars, engineOf, phrases, idleLoops };
+  return { avatars, engineOf, phrases, expressions, idleLoops };
 }
 
 function openClips(

@@ -90,6 +90,7 @@ const Settings = z.object({
   PATTERN_DROP: decimal(0, 1).default(0),
   PATTERN_DELAY: integer(0, 600_000).default(0),
   PATTERN_FAIL_AFTER: integer(0, 1_000_000).optional(),
+  EXPRESSIONS: oneOf('on', 'off').default('on'),
   PREFER: oneOf('prompt', 'smooth').default('prompt'),
   AUTH_SECRET: hidden(16).optional(),
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
@@ -134,6 +135,8 @@ export interface Config extends Providers {
   readonly renderer: 'portrait' | 'remote' | 'pattern';
   readonly remote: RemoteSettings;
   readonly pattern: PatternSettings;
+  /** Faces that can show how they listen and think do. */
+  readonly expressions: boolean;
   /** Each clause as soon as it can't stall, or an utterance without pauses. */
   readonly prefer: 'prompt' | 'smooth';
   readonly authSecret: string | undefined;
@@ -209,6 +212,7 @@ export function readConfig(env: Env): Config {
     authSecret: read.AUTH_SECRET,
     logLevel: read.LOG_LEVEL,
     maxSessions: read.MAX_SESSIONS,
+    expressions: read.EXPRESSIONS === 'on',
     maxViewers: read.MAX_VIEWERS,
     maxAvatars: read.MAX_AVATARS,
     sessionIdleTimeout: read.SESSION_IDLE_TIMEOUT,

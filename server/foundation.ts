@@ -2,6 +2,7 @@ import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
 import type { Avatars } from '#server/avatars/avatars.ts';
 import type { Engine } from '#server/avatars/build.ts';
+import type { ExpressionReels } from '#server/avatars/expression-reels.ts';
 import type { Face } from '#server/avatars/face.ts';
 import type { Phrases } from '#server/avatars/phrases.ts';
 import type { Vad } from '#server/listening/vad.ts';
@@ -22,6 +23,8 @@ export interface Foundation {
   /** What shows a face here. */
   readonly engineOf: (face: Face) => Engine;
   readonly phrases: Phrases;
+  /** How faces listen and think; undefined where the renderer draws none, or they shall not. */
+  readonly expressions: ExpressionReels | undefined;
   readonly llm: Llm;
   readonly tts: Tts;
   readonly stt: Stt;

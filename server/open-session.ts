@@ -24,7 +24,18 @@ export async function openSession(foundation: Foundation, { id, request }: KeptS
     const broadcast = await Broadcast.open({ createRouter, maxViewers, log, metrics, clock });
     life.defer((reason) => broadcast.close(reason));
     const idle = await idleLoops.get(avatar.key);
-    const stage = Stage.create({ idle, producers: broadcast, stamped: renderer.stamped, prefer, clock, log, metrics });
+    const expressions = renderer === foundation.renderer ? foundation.expressions : undefined;
+    void expressions?.prepare(avatar.key);
+    const stage = Stage.create({
+      idle,
+      expressions: () => expressions?.of(avatar.key),
+      producers: broadcast,
+      stamped: renderer.stamped,
+      prefer,
+      clock,
+      log,
+      metrics,
+    });
     life.defer((reason) => stage.close(reason));
     broadcast.on('lost', ({ viewers }) => viewers > 0 && stage.hold(LOST_PATIENCE));
     broadcast.on('watched', () => stage.goOn());
@@ -58,8 +69,8 @@ interface Around {
 }
 
 /** The session's ear: hears the host's microphone beside what the stage itself says. */
-function openEar({ vad, stt, spending, clock, log }: Foundation, { stage, broadcast, language }: Around): Ear {
-  const ear = Ear.open({ vad, stt, language, spend: (usage) => spending.add(usage, {}), clock, log });
+function openEar({ vad, stt, spending, clock, log, metrics }: Foundation, { stage, broadcast, language }: Around): Ear {
+  const ear = Ear.open({ vad, stt, language, spend: (usage) => spending.add(usage, {}), clock, log, metrics });
   broadcast.on('microphone', (microphone) => ear.listen(microphone));
   stage.hearOwn((samples, at) => ear.own(samples, at));
   stage.on('clause', ({ clause }) => ear.said(clause.text));

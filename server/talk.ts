@@ -1,5 +1,6 @@
 import { sleep } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
+import type { Blend } from '#base/expression.ts';
 import type { Log } from '#base/log.ts';
 import { MS_PER_FRAME } from '#base/media.ts';
 import type { CreateSession } from '#protocol/http.ts';
@@ -135,6 +136,7 @@ const languageOf = ({ name }: Tts, { language }: Pick<Utterance, 'language'>): s
 /** The pose is asked for when the renderer first wants it, which is when the utterance's first sound is there. */
 function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderRequest['speech']>): RenderRequest {
   let idleFrame: number | undefined;
+  let blend: Blend | undefined;
   return {
     avatar,
     speech,
@@ -142,6 +144,10 @@ function requestOf(avatar: string, stage: Stage, speech: NonNullable<RenderReque
     get idleFrame() {
       idleFrame ??= stage.idleFrameIn(USUAL_START_MS);
       return idleFrame;
+    },
+    get blend() {
+      blend ??= stage.blendIn(USUAL_START_MS);
+      return blend;
     },
   };
 }

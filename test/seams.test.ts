@@ -1,12 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '#base/clock.ts';
+import { reel } from '#base/expression.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import { silentLog } from '#base/log.ts';
-import type { VideoFrame } from '#base/media.ts';
+import { TICKS_PER_FRAME, type VideoFrame } from '#base/media.ts';
 import { avatars, findAvatar } from '#server/avatars/catalogue.ts';
 import { RedisBus } from '#server/bus/redis/redis-bus.ts';
 import { likenessesOf } from '#server/likenesses.ts';
+import { VideoEncoder } from '#server/media/encoder.ts';
+import type { ExpressionReel } from '#server/media/idle-face.ts';
 import { IdleLoop } from '#server/media/idle-loop.ts';
+import { Reel } from '#server/media/reel.ts';
 import { portraitRenderer } from '#server/render/portrait.ts';
 import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
@@ -14,6 +18,7 @@ import { RedisServer } from '#test/support/redis.ts';
 import { openRenderer } from '#test/support/render-farm.ts';
 import { startRenderWorker } from '#test/support/render-worker.ts';
 import { buzz } from './contract/renderer.contract.ts';
+import { conversed, jumps, type Scene, type Shown } from './fixtures/conversed.ts';
 import { switched } from './fixtures/switched.ts';
 
 /** What a switch may add, as a multiple of what the loop moves by itself. */
@@ -74,6 +79,91 @@ describe('on portrait', () => {
   });
 });
 
+describe('on portrait, while it listens, nods and thinks', () => {
+  const size = { width: 160, height: 160 };
+  const layout = reel();
+  let drawn: Renderer;
+  let loop: IdleLoop;
+  let expressions: Reel;
+  beforeAll(async () => {
+    drawn = await portraitRenderer({
+      avatars: avatars().slice(0, 1),
+      size,
+      log: silentLog,
+      clock: systemClock,
+      metrics: createMetrics(),
+    });
+    life.defer((reason) => drawn.close(reason));
+    loop = await loopOf(drawn);
+    const options = { ...size, isKeyframe: (frame: number) => layout[frame]?.keyframe === true, most: layout.length };
+    expressions = await Reel.build(drawn.expressions?.(AVATAR, never) ?? drawn.idle(AVATAR, never), options, never);
+    life.defer(() => expressions.close());
+  }, 60_000);
+
+  /** Listens, nods twice, thinks, answers, and listens again. */
+  const conversation = (from: ExpressionReel): Scene => ({
+    loop,
+    reel: from,
+    frames: 330,
+    events: {
+      12: (face) => face.attend('listening'),
+      61: (face) => face.nod(),
+      118: (face) => face.nod(),
+      142: (face) => face.attend('thinking'),
+      204: (face) => face.attend('rest'),
+      250: (face) => face.attend('listening'),
+    },
+    speech: { from: 204, draw: (idleFrame, blend) => speech(drawn, 8, { idleFrame, blend }) },
+  });
+
+  test('no change shows, and nothing is encoded until it speaks', async () => {
+    const encode = vi.spyOn(VideoEncoder.prototype, 'encode');
+    const seen = await conversed(conversation(expressions));
+    expect(seen.packets).toHaveLength(330);
+    // Speech, and what is left of its last second.
+    expect(encode.mock.calls.map(([, ticks]) => ticks / TICKS_PER_FRAME)).toEqual(
+      Array.from({ length: 46 }, (_, at) => 204 + at),
+    );
+    encode.mockRestore();
+    const found = jumps(seen, loop);
+    // What is shown may become something else at keyframes only; from the answer on the seams are measured as such.
+    const joins = seen.packets.flatMap(({ keyframe }, frame) => (keyframe && (frame < 204 || frame > 250) ? [frame] : []));
+    expect(joins).toEqual(expect.arrayContaining([20, 30, 70, 90, 120, 140, 150, 160, 260, 270]));
+    for (const frame of joins) expect(found[frame], `at ${frame}`).toBeLessThanOrEqual(MOST);
+    const errors = await seamsOf(seen);
+    expect(errors).toHaveLength(2);
+    expect(Math.max(...errors), errors.join(', ')).toBeLessThanOrEqual(MOST);
+  });
+
+  test.each([145, 152, 156, 159, 165, 180])('no answer shows that begins while it turns to its thoughts, at %i', async (from) => {
+    const { speech: answer, ...rest } = conversation(expressions);
+    if (!answer) return;
+    const seen = await conversed({ ...rest, frames: from + 50, speech: { ...answer, from } });
+    const errors = await seamsOf(seen);
+    expect(Math.max(...errors), errors.join(', ')).toBeLessThanOrEqual(MOST);
+  });
+
+  test('an answer that is drawn from another face shows', async () => {
+    const scene = conversation(expressions);
+    const draw = (idleFrame: number) => speech(drawn, 8, { idleFrame });
+    const [into] = await seamsOf(await conversed({ ...scene, speech: { from: 204, draw } }));
+    expect(into).toBeGreaterThan(MOST);
+  });
+
+  test('a move that begins in another pose shows', async () => {
+    const elsewhere: ExpressionReel = {
+      packet: (frame) => expressions.packet(frame + 5),
+      thumbnail: (frame) => expressions.thumbnail(frame + 5),
+      pictures: (frame) => expressions.pictures(frame + 5),
+    };
+    const found = jumps(
+      await conversed({ ...conversation(elsewhere), frames: 60, events: { 12: (face) => face.attend('listening') } }),
+      loop,
+    );
+    expect(Math.max(...found)).toBeGreaterThan(MOST);
+  });
+});
+
 describe('on standin, drawn by a worker that goes on from the idle pictures on air', () => {
   let renderer: Renderer;
   let loop: IdleLoop;
@@ -107,6 +197,11 @@ describe('on standin, drawn by a worker that goes on from the idle pictures on a
     for (const error of await switched(loop, 25, spoken, 0)) expect(error).toBeGreaterThan(MOST);
   });
 });
+
+async function seamsOf({ metrics }: Shown): Promise<number[]> {
+  const { values } = await metrics.seamError.get();
+  return values.filter(({ metricName }) => metricName === 'seam_error_sum').map(({ value }) => value);
+}
 
 /** The picture, so many rows further down. */
 function moved({ width, height, data }: VideoFrame, rows: number): VideoFrame {

@@ -29,6 +29,7 @@ export function App({ client }: { client: AvatarClient }) {
           <p
             className="mood"
             data-state={connection.status === 'live' ? state?.state : connection.status}
+            data-hears={state?.state === 'listening' && state.reason !== undefined}
             role="status"
             title={state?.reason}
           >

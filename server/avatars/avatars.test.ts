@@ -41,11 +41,11 @@ describe('an avatar', () => {
     };
     expect(thrown(() => avatars.take(id))).toMatchObject({
       code: 'avatar_not_ready',
-      details: { state: 'building', allowed: ['nora', 'theo', 'ida'] },
+      details: { state: 'building', allowed: ['nora', 'theo', 'ida', 'amara', 'marco', 'greta'] },
     });
     expect(thrown(() => avatars.take('nobody'))).toMatchObject({
       code: 'avatar_not_found',
-      details: { allowed: ['nora', 'theo', 'ida'] },
+      details: { allowed: ['nora', 'theo', 'ida', 'amara', 'marco', 'greta'] },
     });
     expect(avatars.take(undefined).id).toBe('nora');
     expect(avatars.take('theo')).toMatchObject({ kind: 'drawn', key: 'theo' });

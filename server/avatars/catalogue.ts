@@ -53,6 +53,52 @@ const CATALOGUE = [
       backdrop: ['e6efe0', 'a9c2a5'],
     },
   },
+  {
+    id: 'amara',
+    name: 'Amara',
+    voice: 'slt',
+    look: {
+      hair: 'bun',
+      eyes: 'happy',
+      eyebrows: 'happy',
+      clothes: 'openJacket',
+      skinColor: '6b4331',
+      hairColor: '1f1512',
+      clothesColor: 'a2385f',
+      backdrop: ['f6e6ec', 'cfa6b8'],
+    },
+  },
+  {
+    id: 'marco',
+    name: 'Marco',
+    voice: 'awb',
+    look: {
+      hair: 'undercut',
+      eyes: 'happy',
+      eyebrows: 'neutral',
+      beard: 'moustacheTwirl',
+      clothes: 'turtleNeck',
+      skinColor: 'd9a07e',
+      hairColor: '8f8b85',
+      clothesColor: '6b4a35',
+      backdrop: ['f2ecdf', 'c9b795'],
+    },
+  },
+  {
+    id: 'greta',
+    name: 'Greta',
+    voice: 'slt',
+    look: {
+      hair: 'bun',
+      eyes: 'wide',
+      eyebrows: 'raised',
+      clothes: 'shirt',
+      skinColor: 'f1c3a5',
+      hairColor: 'bdb9b2',
+      clothesColor: '5a4a86',
+      backdrop: ['ece8f4', 'b9aed2'],
+    },
+  },
 ] as const;
 
 /** A character that comes with the server. */

@@ -28,8 +28,8 @@ export type Dismissal = 'echo' | 'noise' | 'backchannel' | 'command' | 'unheard'
  * `duck` is followed by `unduck` or `interrupt`; `interrupt` may also come alone, and always before a `turn` that replaces a reply.
  */
 export type FloorAct =
-  /** `from`: clock ms, preroll included. */
-  | { readonly act: 'phraseBegins'; readonly phrase: number; readonly from: number }
+  /** Clock ms: `from` when its sound begins, preroll included, `since` when its voice set in. */
+  | { readonly act: 'phraseBegins'; readonly phrase: number; readonly from: number; readonly since: number }
   | { readonly act: 'phraseEnds'; readonly phrase: number }
   | { readonly act: 'dismiss'; readonly phrase: number; readonly why: Dismissal }
   /** The host took the floor, or leaves it again without a turn. */

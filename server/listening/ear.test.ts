@@ -1,23 +1,28 @@
 import { expect, it } from 'vitest';
-import { VirtualClock } from '#base/clock.ts';
+import { sleep, VirtualClock, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { createLog } from '#base/log.ts';
 import type { MicrophoneChunk } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import type { Stt } from '#server/stt/stt.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
 import { Ear, type Conversation } from './ear.ts';
+import type { Vad } from './vad.ts';
 
 const CHUNK = 320;
 const CHUNK_MS = 20;
 
-/** Takes loud sound for speech. */
-const loudnessVad = {
+/** Takes loud sound for speech, and `ms` for each answer. */
+const loudnessVad = (clock: Clock, ms: number): Vad => ({
   open: () => ({
-    hear: (frame: Int16Array) => Promise.resolve(frame.some((sample) => Math.abs(sample) > 1_000) ? 1 : 0),
+    async hear(frame) {
+      if (ms > 0) await sleep(clock, ms);
+      return frame.some((sample) => Math.abs(sample) > 1_000) ? 1 : 0;
+    },
     close: () => undefined,
   }),
   close: () => Promise.resolve(),
-};
+});
 
 /** Understands each phrase as the next of `texts`, once it is over; an error is thrown. */
 function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: number[] } {
@@ -39,7 +44,7 @@ function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: 
 }
 
 /** An ear on a virtual clock with somebody who speaks in turns of loud sound and silence, and all it told. */
-function listening(texts: (string | AvatarError)[]) {
+function listening(texts: (string | AvatarError)[], detectionMs = 0) {
   const clock = new VirtualClock();
   const stt = forgetfulStt(texts);
   const told: string[] = [];
@@ -47,6 +52,7 @@ function listening(texts: (string | AvatarError)[]) {
     listening: (on) => told.push(on ? 'listens' : 'leaves'),
     duck: () => told.push('duck'),
     unduck: () => told.push('unduck'),
+    nod: () => told.push('nod'),
     interrupt: () => told.push('interrupt'),
     draft: (text) => {
       told.push(`draft ${text}`);
@@ -61,7 +67,15 @@ function listening(texts: (string | AvatarError)[]) {
     deaf: ({ message }) => told.push(`deaf ${message}`),
   };
   const log = createLog('error', { write: () => undefined });
-  const ear = Ear.open({ vad: loudnessVad, stt, language: 'en', spend: () => undefined, clock, log });
+  const ear = Ear.open({
+    vad: loudnessVad(clock, detectionMs),
+    stt,
+    language: 'en',
+    spend: () => undefined,
+    clock,
+    log,
+    metrics: createMetrics(),
+  });
   ear.serve(conversation);
   const microphone = new Queue<MicrophoneChunk>(1_000);
   ear.listen(microphone);
@@ -83,8 +97,10 @@ it('makes a turn of what the host says, with the sound of the whole phrase, a li
   await speak(1_500, false);
   expect(told.filter((line) => !line.startsWith('draft'))).toEqual([
     'listens',
+    'nod',
     'caption what is the time?',
     expect.stringMatching(/^turn what is the time\?/),
+    'leaves',
   ]);
   expect(stt.heard).toHaveLength(1);
   expect((stt.heard[0] ?? 0) / 16).toBeGreaterThan(1_200);
@@ -99,6 +115,15 @@ it('silences the avatar as soon as the host speaks, and lets it go on after a si
   expect(told).toEqual(['duck']);
   await speak(1_000, false);
   expect(told.filter((line) => /duck|interrupt|turn/.test(line))).toEqual(['duck', 'unduck']);
+  await ear.close('over');
+});
+
+it('silences it in time, however long it has listened, though each answer of the voice detector is late', async () => {
+  const { ear, speak, told } = listening(['mm-hm'], 100);
+  await speak(20_000, false);
+  ear.avatar(true);
+  await speak(96 + 100 + 2 * 32, true);
+  expect(told).toEqual(['duck']);
   await ear.close('over');
 });
 
@@ -123,7 +148,7 @@ it('says that it is deaf when a phrase can not be recognised, and hears the next
   expect(told).toContain('deaf The recogniser is down.');
   await speak(800, true);
   await speak(1_500, false);
-  expect(told.at(-1)).toMatch(/^turn hello there\./);
+  expect(told.slice(-2)).toEqual([expect.stringMatching(/^turn hello there\./), 'leaves']);
   await ear.close('over');
 });
 
@@ -133,6 +158,6 @@ it('brings what was begun to its end when the microphone goes away in the middle
   await speak(900, true);
   microphone.end();
   for (let ms = 0; ms < 3_000; ms += 32) await clock.advance(32);
-  expect(told.at(-1)).toMatch(/^turn this is all\./);
+  expect(told.slice(-2)).toEqual([expect.stringMatching(/^turn this is all\./), 'leaves']);
   await ear.close('over');
 });

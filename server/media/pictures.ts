@@ -1,9 +1,10 @@
+import type { Blend, Expression } from '#base/expression.ts';
 import { FPS, TICKS_PER_FRAME, type AvFrame, type Packet, type VideoFrame } from '#base/media.ts';
 import type { Log } from '#base/log.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { stampFrameNumber } from './barcode.ts';
 import { VideoEncoder } from './encoder.ts';
-import { IdleFace, type IdleSource } from './idle-face.ts';
+import { IdleFace, type ExpressionReel, type IdleSource } from './idle-face.ts';
 import { DUCKED_AT_MOST, type Turning } from './playout.ts';
 import { FADE, Seam } from './seam.ts';
 
@@ -20,6 +21,8 @@ const MAX_PENDING = 3;
 
 export interface PicturesOptions {
   readonly idle: IdleSource;
+  /** How it looks when it listens and thinks, once that is there. */
+  readonly expressions?: (() => ExpressionReel | undefined) | undefined;
   /** Draw each frame's number into it (the test card). */
   readonly stamped: boolean;
   readonly metrics: Metrics;
@@ -56,13 +59,26 @@ export class Pictures {
 
   constructor(options: PicturesOptions) {
     this.#options = options;
-    this.#idle = new IdleFace(options.idle);
+    this.#idle = new IdleFace(options.idle, options.expressions);
     this.#seam = new Seam(this.#idle, options.metrics, options.stamped ? 0 : FADE);
   }
 
   /** The idle loop's frame on air at stage frame `frame`, if nobody speaks then. */
   idleFrame(frame: number): number {
     return this.#idle.index(frame);
+  }
+
+  /** What will be seen of each expression at stage frame `frame`, if nobody speaks until then. */
+  blend(frame: number): Blend {
+    return this.#idle.blend(frame);
+  }
+
+  attend(expression: Expression): void {
+    this.#idle.attend(expression);
+  }
+
+  nod(): void {
+    this.#idle.nod();
   }
 
   requestKeyframe(): void {
@@ -78,6 +94,7 @@ export class Pictures {
   }
 
   release(frame: number, spoken: AvFrame | undefined, overdue: boolean): void {
+    this.#idle.advance(frame);
     if (spoken && !spoken.picture) this.#options.metrics.playoutLateFrames.inc();
     if (spoken && !this.#follow(frame, spoken.picture)) return;
     if (!spoken && frame >= this.#keptUntil) this.#rest();
@@ -137,7 +154,7 @@ export class Pictures {
 
   /** Stored packets go on while nobody needs a keyframe in between, and take over from live ones at a whole second. */
   #storedTakes(frame: number): boolean {
-    if (this.#seam.fading(frame) || !this.#options.idle.packet(this.#idle.index(frame))) return false;
+    if (this.#seam.fading(frame) || !this.#idle.packet(frame)) return false;
     if (frame % FPS === 0) return true;
     return this.mode === 'stored' && !this.#keyframeDue(frame);
   }
@@ -147,7 +164,7 @@ export class Pictures {
   }
 
   #releaseStored(frame: number): void {
-    const packet = this.#options.idle.packet(this.#idle.index(frame));
+    const packet = this.#idle.packet(frame);
     if (!packet) return;
     if (packet.keyframe) this.#keyframe(frame);
     const leavesLive = this.mode === 'live';

@@ -41,6 +41,9 @@ export class Seam {
   turn(frame: number, to: 'speech' | 'idle', last: VideoFrame | undefined): void {
     this.#judge();
     if (to === 'idle' && last) this.#idle.align(frame, last);
+    // What is spoken is drawn from rest, and ends there; the face it fades in from stays as it is.
+    if (to === 'idle') this.#idle.rest(frame, frame + this.#length);
+    else this.#idle.rest(frame + this.#length, Number.POSITIVE_INFINITY);
     this.#idle.prepare(frame);
     if (to === 'speech') this.#speech.fill(0);
     this.#steps = [];
@@ -80,8 +83,7 @@ export class Seam {
   /** Keeps the steps between shown pictures until the switch is over; at least one, when pictures were dropped. */
   #measure(frame: number, shown: VideoFrame, spoken: VideoFrame | undefined): VideoFrame {
     const now = thumbnail(shown);
-    const { source } = this.#idle;
-    const [idleBefore, idle] = [source.thumbnail(this.#idle.index(frame - 1)), source.thumbnail(this.#idle.index(frame))];
+    const [idleBefore, idle] = [this.#idle.thumbnail(frame - 1), this.#idle.thumbnail(frame)];
     const step = changes(this.#before ?? idleBefore, now);
     this.#before = now;
     const since = frame - this.#start;

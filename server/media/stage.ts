@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '#base/clock.ts';
+import type { Blend, Expression } from '#base/expression.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { FPS, TICKS_PER_MS, TICKS_PER_OPUS_FRAME, type Packet, type VideoFrame } from '#base/media.ts';
 import type { StageStatus } from '#protocol/http.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import { AUDIO_PAYLOAD_TYPE, PLAYOUT_DELAY_ID, VIDEO_PAYLOAD_TYPE } from './codecs.ts';
-import type { IdleSource } from './idle-face.ts';
+import type { ExpressionReel, IdleSource } from './idle-face.ts';
 import { OpusEncoder, silentPacket } from './opus.ts';
 import { Pictures } from './pictures.ts';
 import { Playout } from './playout.ts';
@@ -21,6 +22,8 @@ const CUSHION_LASTS = 60_000;
 
 export interface StageOptions {
   readonly idle: IdleSource;
+  /** How the avatar looks when it listens and thinks, once that is there; without, it stays at rest. */
+  readonly expressions?: (() => ExpressionReel | undefined) | undefined;
   readonly producers: Pick<StageProducers, 'videoSsrc' | 'audioSsrc' | 'sendVideo' | 'sendAudio' | 'onKeyframeRequest'>;
   readonly stamped: boolean;
   /** Default: prompt. */
@@ -58,6 +61,7 @@ export class Stage extends EventEmitter<StageEvents> {
     this.#audio = new OpusPacketizer({ payloadType: AUDIO_PAYLOAD_TYPE, ssrc: producers.audioSsrc });
     this.#pictures = new Pictures({
       idle: options.idle,
+      expressions: options.expressions,
       stamped: options.stamped,
       metrics,
       log,
@@ -114,6 +118,16 @@ export class Stage extends EventEmitter<StageEvents> {
     this.#playout.unduck();
   }
 
+  /** While nobody speaks, the face shows this. */
+  attend(expression: Expression): void {
+    this.#pictures.attend(expression);
+  }
+
+  /** A listening face nods. */
+  nod(): void {
+    this.#pictures.nod();
+  }
+
   /** Tells `sink` each 20 ms of voice as it was really sent, fades included, and when its packet was due (clock ms). The samples are only lent. Returns the way out. */
   hearOwn(sink: OwnVoice): () => void {
     this.#listeners.add(sink);
@@ -144,7 +158,12 @@ export class Stage extends EventEmitter<StageEvents> {
 
   /** The idle loop's frame that will be on air `ms` from now, so that a renderer goes on from that pose. */
   idleFrameIn(ms: number): number {
-    return this.#pictures.idleFrame(this.#playout.undecided + Math.round((ms * FPS) / 1_000));
+    return this.#pictures.idleFrame(this.#frameIn(ms));
+  }
+
+  /** And what will be seen of each expression then. */
+  blendIn(ms: number): Blend {
+    return this.#pictures.blend(this.#frameIn(ms));
   }
 
   /** The idle loop's `count` pictures before the one that will be on air `ms` from now, if nobody speaks until then. */
@@ -177,6 +196,10 @@ export class Stage extends EventEmitter<StageEvents> {
 
   close(reason: string): Promise<void> {
     return this.#life.close(reason);
+  }
+
+  #frameIn(ms: number): number {
+    return this.#playout.undecided + Math.round((ms * FPS) / 1_000);
   }
 
   #sendVideo(packet: Packet): void {

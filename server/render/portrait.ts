@@ -1,5 +1,6 @@
 import type { Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
+import { AT_REST, eased, reel, type Blend } from '#base/expression.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import { MS_PER_FRAME, type DrawnFrame, type Size, type VideoFrame, type Window } from '#base/media.ts';
@@ -9,6 +10,7 @@ import { Hearing } from './portrait/hearing.ts';
 import type { PortraitAvatar } from './portrait/look.ts';
 import { REST } from './portrait/mouth.ts';
 import { IDLE_FRAMES } from './portrait/pose.ts';
+import { Stress } from './portrait/stress.ts';
 import { Studio } from './portrait/studio.ts';
 import type { Renderer, RenderRequest } from './renderer.ts';
 import { orAborted, until } from './until.ts';
@@ -29,6 +31,8 @@ const SIZE: Size = { width: 512, height: 512 };
 const FRESH_FRAMES = 4;
 /** What a shape's spectrum looks back on. */
 const OVERLAP_FRAMES = 2;
+/** An expression is left within so many frames of speech. */
+const BACK = 18;
 /** Pictures drawn per question: small enough that sessions take turns. */
 const BATCH = 5;
 
@@ -51,21 +55,25 @@ export async function portraitRenderer({ avatars, size = SIZE, log, clock, metri
   }
 }
 
-/** Gets the first face ready and the code hot, and returns the measured time to draw a second of pictures, s. The other faces follow. */
-async function warmUp(studio: Studio, [first, ...others]: readonly PortraitAvatar[], clock: Clock): Promise<number> {
+/** Gets the first face ready and the code hot, and returns the measured time to draw a second of pictures, s. Another face is made when it is first asked for. */
+async function warmUp(studio: Studio, [first]: readonly PortraitAvatar[], clock: Clock): Promise<number> {
   const orders: Order[] = Array.from({ length: BATCH }, (_, frame) => ({
     idleFrame: frame,
+    blend: AT_REST,
     mouth: { open: 0.5, wide: 0, teeth: 0 },
   }));
-  const draw = (avatar: PortraitAvatar | undefined): Promise<unknown> =>
-    avatar ? studio.draw(avatar.id, orders) : Promise.resolve();
-  for (let warm = 0; warm < 3; warm += 1) await draw(first);
+  const draw = (): Promise<unknown> => studio.draw(first?.id ?? '', orders);
+  for (let warm = 0; warm < 3; warm += 1) await draw();
   const start = clock.now();
-  await draw(first);
+  await draw();
   const rtf = (clock.now() - start) / (BATCH * MS_PER_FRAME);
-  // Nobody waits for these; a face that can't be drawn says so to whoever asks for it.
-  for (const avatar of others) draw(avatar).catch(() => undefined);
   return rtf;
+}
+
+/** Who begins to speak looks at the viewer again. */
+function leaving({ listening, thinking, nod }: Blend, frame: number): Blend {
+  const rest = 1 - eased((frame + 1) / BACK);
+  return { listening: listening * rest, thinking: thinking * rest, nod: nod * rest };
 }
 
 class Portrait implements Renderer {
@@ -97,11 +105,14 @@ class Portrait implements Renderer {
     this.#check(request.avatar);
     const stop = AbortSignal.any([signal, this.#lifetime.signal]);
     const hearing = new Hearing();
+    const stress = new Stress();
     for await (const window of until(windows, stop)) {
       const shapes = hearing.hear(window);
       const orders = shapes.map((mouth, at) => ({
         idleFrame: (request.idleFrame + window.startFrame + at) % IDLE_FRAMES,
+        blend: leaving(request.blend ?? AT_REST, window.startFrame + at),
         mouth,
+        stress: stress.hear(window, at),
       }));
       let frame = window.startFrame;
       for await (const picture of this.#draw(request.avatar, orders, stop)) yield { frame: frame++, picture };
@@ -110,7 +121,13 @@ class Portrait implements Renderer {
 
   async *idle(avatar: string, signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
     this.#check(avatar);
-    const orders = Array.from({ length: IDLE_FRAMES }, (_, idleFrame) => ({ idleFrame, mouth: REST }));
+    const orders = Array.from({ length: IDLE_FRAMES }, (_, idleFrame) => ({ idleFrame, blend: AT_REST, mouth: REST }));
+    yield* this.#draw(avatar, orders, AbortSignal.any([signal, this.#lifetime.signal]));
+  }
+
+  async *expressions(avatar: string, signal: AbortSignal): AsyncGenerator<VideoFrame, void, undefined> {
+    this.#check(avatar);
+    const orders = reel().map(({ idleFrame, blend }) => ({ idleFrame, blend, mouth: REST }));
     yield* this.#draw(avatar, orders, AbortSignal.any([signal, this.#lifetime.signal]));
   }
 

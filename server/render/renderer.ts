@@ -1,3 +1,4 @@
+import type { Blend } from '#base/expression.ts';
 import type { DrawnFrame, Size, VideoFrame, Window } from '#base/media.ts';
 import type { Pace } from '#base/pace.ts';
 
@@ -14,6 +15,8 @@ export interface RenderRequest {
   readonly avatar: string;
   /** Frame of the idle loop that is expected on air when this utterance starts, so that the pose goes on from there. */
   readonly idleFrame: number;
+  /** What will be seen of each expression then; rest when left out. */
+  readonly blend?: Blend;
   /** Whose utterance it is, for renderers whose work is done elsewhere. */
   readonly speech?: { readonly sessionId: string; readonly utteranceId: string; readonly traceId: string };
   /** Made to be kept: nobody waits for it, and conversations come first. */
@@ -59,6 +62,8 @@ export interface Renderer {
   ): AsyncIterable<DrawnFrame>;
   /** The avatar's idle loop: a whole number of seconds at 25 fps whose last frame leads back to its first. */
   idle(avatar: string, signal: AbortSignal): AsyncIterable<VideoFrame>;
+  /** The reel of its expressions (base/expression.ts), which go along with its idle loop; an avatar without keeps its idle loop. */
+  expressions?(avatar: string, signal: AbortSignal): AsyncIterable<VideoFrame>;
   /** What its idle loop depends on, where that is known without drawing: an engine, a size, a reference picture. */
   look?(avatar: string): Promise<string>;
   close(reason: string): Promise<void>;

@@ -1,4 +1,5 @@
 import type { Clock } from '#base/clock.ts';
+import type { Expression } from '#base/expression.ts';
 import type { AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
 import type { StateEvent } from '#protocol/signalling.ts';
@@ -20,6 +21,12 @@ export interface ConditionOptions {
   /** A turn is being answered. */
   isAnswering(): boolean;
   tell(state: StateEvent): void;
+}
+
+/** What a silent face shows in that state: it listens to somebody who speaks, and thinks until its answer is heard. */
+export function expressionOf({ state, reason }: StateEvent): Expression {
+  if (state === 'thinking' || state === 'buffering') return 'thinking';
+  return state === 'listening' && reason === HEARS ? 'listening' : 'rest';
 }
 
 /** The one state of a session, and what follows what. */

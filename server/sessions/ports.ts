@@ -21,7 +21,7 @@ import type { Journal } from './journal.ts';
 
 /** What sessions, signalling and HTTP need of each part of a stage, and no more. */
 export type StagePort = EventEmitter<StageEvents> &
-  Pick<Stage, 'play' | 'cut' | 'duck' | 'unduck' | 'drain' | 'status'> & {
+  Pick<Stage, 'play' | 'cut' | 'duck' | 'unduck' | 'attend' | 'nod' | 'drain' | 'status'> & {
     readonly sync: Pick<Sync, 'report' | 'forget' | 'status'>;
   };
 

@@ -8,7 +8,7 @@ import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
 import type { Heard } from '#server/telemetry/timeline.ts';
 import type { Asked } from './asking.ts';
 import { Captions, type HostCaption } from './captions.ts';
-import { Condition } from './condition.ts';
+import { Condition, expressionOf } from './condition.ts';
 import { draftOf, type Draft } from './draft.ts';
 import { DEFAULT_SYSTEM } from './history.ts';
 import type { SessionOptions, SessionParts } from './ports.ts';
@@ -59,7 +59,10 @@ export class Session extends EventEmitter<SessionEvents> {
       ...options,
       isPresent: () => this.#present,
       isAnswering: () => this.#turns.current !== undefined,
-      tell: (state) => this.#emit('state', state),
+      tell: (state) => {
+        parts.stage.attend(expressionOf(state));
+        this.#emit('state', state);
+      },
     });
     this.#captions = new Captions({ ...parts, clock, tell: (caption) => this.#emit('caption', caption) });
     this.#turns = new Turns(
@@ -163,6 +166,11 @@ export class Session extends EventEmitter<SessionEvents> {
   /** What was being said goes on at the same word. */
   unduck(): void {
     this.parts.stage.unduck();
+  }
+
+  /** The avatar shows that it follows. */
+  nod(): void {
+    this.parts.stage.nod();
   }
 
   /** The host speaks, or has stopped to. */

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { sleep, systemClock, type Clock } from '#base/clock.ts';
+import type { Expression } from '#base/expression.ts';
 import { FPS, TICKS_PER_FRAME, type AvFrame, type Clause } from '#base/media.ts';
 import type { StageStatus } from '#protocol/http.ts';
 import { START_LEAD, Sync } from '#server/media/sync.ts';
@@ -18,6 +19,9 @@ type Heard = { clause: Clause; complete: boolean; heard: number };
 /** A stage without media: it takes frames as the real one does, one every `msPerFrame`, and reports what it was given. */
 export class SilentStage extends EventEmitter<StageEvents> implements StagePort {
   readonly sync: Sync;
+  /** What its face was asked to show so far. */
+  readonly expressions: Expression[] = [];
+  nods = 0;
   readonly #clock: Clock;
   readonly #msPerFrame: number;
   #onAir: OnAir | undefined;
@@ -77,6 +81,14 @@ export class SilentStage extends EventEmitter<StageEvents> implements StagePort 
     this.#onAir.ducked = undefined;
     this.emit('air', { state: 'speaking', utteranceId });
     ducked.resolve();
+  }
+
+  attend(expression: Expression): void {
+    if (this.expressions.at(-1) !== expression) this.expressions.push(expression);
+  }
+
+  nod(): void {
+    this.nods += 1;
   }
 
   drain(): void {

@@ -10,6 +10,8 @@ import { keepConnections, soundOf } from '#test/support/playback.ts';
 import { children } from '#test/support/processes.ts';
 
 const RENDER_ERRORS = 'provider_errors_total{provider="portrait",kind="render"}';
+/** How long a player is watched once its ffmpeg is gone, ms: until well after it has another. */
+const WATCHED = 6_000;
 const COUNTING = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
 const counting = (heard: string): string[] => COUNTING.filter((word) => heard.split(' ').includes(word));
 
@@ -136,7 +138,7 @@ describe('while the avatar is on air', () => {
     const [pid = NaN, ...others] = children(server.pid, 'ffmpeg');
     expect(others).toEqual([]);
     process.kill(pid, signal);
-    await page.waitForTimeout(9_000);
+    await page.waitForTimeout(WATCHED);
     const { stalledMs, playedMs } = await page.evaluate(() => {
       const { seen } = window as unknown as { seen: { stalledMs: number; from: number } };
       const { currentTime } = document.querySelector('video') as HTMLVideoElement;
@@ -146,7 +148,7 @@ describe('while the avatar is on air', () => {
     expect(follower.complaints).toEqual([]);
     expect(follower.discontinuities).toBe(1);
     expect(stalledMs).toBeLessThan(longest);
-    expect(playedMs).toBeGreaterThan(9_000 - longest);
+    expect(playedMs).toBeGreaterThan(WATCHED - longest);
     expect(await page.getByTestId('transport').textContent()).toMatch(/hls/i);
     await page.close();
   });

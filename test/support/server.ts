@@ -43,6 +43,9 @@ async function freePort(): Promise<number> {
   }
 }
 
+/** Faces that listen and think take seconds to draw and are wanted by few tests. */
+const WITHOUT = { EXPRESSIONS: 'off' };
+
 /** @param program what to run instead of the product, with its arguments; it must log as the product does */
 export async function startServer(
   env: Record<string, string> = {},
@@ -52,7 +55,7 @@ export async function startServer(
   await lendIdleLoops(dataDir);
   const rtcPort = Number(env['RTC_PORT'] ?? (await freePort()));
   const child = execa(process.execPath, program, {
-    env: { PORT: '0', RTC_PORT: String(rtcPort), RTC_WORKERS: '1', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...env },
+    env: { PORT: '0', RTC_PORT: String(rtcPort), RTC_WORKERS: '1', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...WITHOUT, ...env },
     reject: false,
     stdin: 'ignore',
     buffer: false,

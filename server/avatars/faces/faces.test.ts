@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AT_REST } from '#base/expression.ts';
 import { i420Bytes } from '#base/media.ts';
 import { Face } from '#server/render/portrait/face.ts';
 import { REST } from '#server/render/portrait/mouth.ts';
@@ -35,7 +36,7 @@ beforeAll(async () => {
   theo = join(folder, 'theo.png');
   const face = await Face.create(findAvatar('theo'), SIZE);
   const picture = new Uint8Array(i420Bytes(SIZE));
-  face.draw({ idleFrame: 0, mouth: REST }, picture);
+  face.draw({ idleFrame: 0, blend: AT_REST, mouth: REST }, picture);
   const raw = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', '512x512', '-i', 'pipe:0'];
   await execa('ffmpeg', ['-v', 'error', ...raw, theo], { input: picture });
 });

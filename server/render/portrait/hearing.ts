@@ -6,7 +6,7 @@ import { REST, type MouthShape } from './mouth.ts';
 const SPAN = 1024;
 const HANN = Float64Array.from({ length: SPAN }, (_, at) => 0.5 - 0.5 * Math.cos((2 * Math.PI * at) / SPAN));
 /** Quieter than this is silence, dB of full scale. */
-const SILENCE_DB = -52;
+export const SILENCE_DB = -52;
 /** Mains hum and rumble below this say nothing about a mouth. */
 const RUMBLE_HZ = 100;
 /** A voice's loudest sounds are this far above those that barely open the mouth, dB. */
@@ -122,7 +122,8 @@ const FADE = Float64Array.from({ length: PERIODS.to + 1 }, (_, lag) => {
 
 const decibels = (ratio: number): number => 10 * Math.log10(ratio);
 
-function loudness(samples: Int16Array, end: number): number {
+/** Of the frame that ends at sample `end`, dB of full scale. */
+export function loudness(samples: Int16Array, end: number): number {
   let sum = 0;
   for (let at = end - RENDERER_SAMPLES_PER_FRAME; at < end; at += 1) sum += (samples[at] ?? 0) ** 2;
   return decibels(sum / RENDERER_SAMPLES_PER_FRAME / 32_768 ** 2 + 1e-12);

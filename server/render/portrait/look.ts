@@ -3,11 +3,11 @@ import * as toonHead from '@dicebear/toon-head';
 
 /** How a character looks: choices of DiceBear's `toon-head`, colours as six hex digits. */
 export interface Look {
-  readonly hair: 'sideComed' | 'undercut';
+  readonly hair: 'sideComed' | 'undercut' | 'spiky' | 'bun';
   readonly rearHair?: 'longStraight' | 'longWavy' | 'shoulderHigh' | 'neckHigh';
   readonly eyes: 'happy' | 'wide';
   readonly eyebrows: 'raised' | 'angry' | 'happy' | 'sad' | 'neutral';
-  readonly beard?: 'chin' | 'chinMoustache';
+  readonly beard?: 'chin' | 'chinMoustache' | 'moustacheTwirl';
   readonly clothes: 'turtleNeck' | 'openJacket' | 'dress' | 'shirt' | 'tShirt';
   readonly skinColor: string;
   readonly hairColor: string;

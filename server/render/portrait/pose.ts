@@ -1,5 +1,7 @@
+import { LOOP } from '#base/expression.ts';
+
 /** Frames of the idle loop: 12 s at 25 fps. */
-export const IDLE_FRAMES = 300;
+export const IDLE_FRAMES = LOOP;
 
 /** Where the body is on one frame of the idle loop. Each figure is about −1…1 unless said otherwise. */
 export interface Pose {
@@ -15,6 +17,12 @@ export interface Pose {
   readonly lids: number;
   readonly gazeX: number;
   readonly gazeY: number;
+  /** Nearer to the viewer. */
+  readonly lean: number;
+  /** Brows raised. */
+  readonly brows: number;
+  /** Lips spread, or rounded where below zero. */
+  readonly lips: number;
 }
 
 /** Lids over the frames of one blink: down in 80 ms, up again in 160 ms, as people do. */
@@ -38,9 +46,18 @@ export function idlePoses(seed: string): readonly Pose[] {
       lids: lids[frame] ?? 0,
       gazeX: gaze[frame]?.x ?? 0,
       gazeY: gaze[frame]?.y ?? 0,
+      lean: 0,
+      brows: 0,
+      lips: 0,
     };
   });
 }
+
+/** Lids of one blink that begins at frame `start`. */
+export const blinkFrom =
+  (start: number) =>
+  (frame: number): number =>
+    BLINK[frame - start] ?? 0;
 
 /** A blink every 2 to 4.5 s, none across the loop's ends. */
 function blinks(random: () => number): number[] {
@@ -66,7 +83,7 @@ function glances(random: () => number): { x: number; y: number }[] {
 }
 
 /** Mulberry32 over an FNV-1a hash of the seed: small, and the same everywhere. */
-function randomFrom(seed: string): () => number {
+export function randomFrom(seed: string): () => number {
   let state = 0x811c9dc5;
   for (const letter of seed) state = Math.imul(state ^ (letter.codePointAt(0) ?? 0), 0x01000193);
   return () => {

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
+import { AT_REST } from '#base/expression.ts';
 import { avatars } from '#server/avatars/catalogue.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
 import { REST } from './mouth.ts';
 import { Studio } from './studio.ts';
 
-const orders = Array.from({ length: 25 }, (_, idleFrame) => ({ idleFrame, mouth: REST }));
+const orders = Array.from({ length: 25 }, (_, idleFrame) => ({ idleFrame, blend: AT_REST, mouth: REST }));
 let studio: Studio;
 beforeAll(() => {
   const start = { avatars: avatars(), size: { width: 128, height: 128 } };
