@@ -1,16 +1,16 @@
 import { useState } from 'react';
 import { AvatarStage } from '#client/react/avatar-stage.tsx';
 import { useAvatar } from '#client/react/use-avatar.ts';
+import { useCountdown } from '#client/react/use-countdown.ts';
+import { useTurns } from '#client/react/use-turns.ts';
 import type { AvatarClient } from '#client/sdk/index.ts';
 import { Captions } from './captions.tsx';
 import { Composer } from './composer.tsx';
-import { useCountdown } from './countdown.ts';
 import { Header } from './header.tsx';
 import { Log } from './log.tsx';
 import { Overlay } from './overlay.tsx';
 import { Shown } from './show.tsx';
 import { Sound } from './sound.tsx';
-import { useTurns } from './turns.ts';
 import { mood } from './words.ts';
 
 /** The page: the stage in the middle, what is said below it, the log at the side. */

@@ -41,10 +41,8 @@ export interface Asking {
 export interface TurnSinks {
   begun(utteranceId: string): void;
   ended(turn: TurnEvent): void;
-  /** At once when something keeps a turn from going on. */
+  /** At once when something keeps a turn from going on, or its image from being seen. */
   broken(error: AvatarError): void;
-  /** Its image was not seen; it is answered all the same. */
-  unseen(error: AvatarError): void;
   /** Once all that can be said is said, before `ended`. */
   failed(error: AvatarError): void;
   /** Nothing is left to say. */

@@ -71,10 +71,10 @@ test('a turn that is spoken asks for its image, and is answered without it when 
   await pass(200);
   session.sight.show(still(1));
   await pass(4 * WORD);
-  expect(asked).toEqual([{ withinMs: 1_200 }]);
-  await pass(2_000);
+  expect(asked).toEqual([{ withinMs: 2_000 }]);
+  await pass(3_000);
   await spoken('and there');
-  await pass(1_300 + 4 * WORD);
+  await pass(2_100 + 4 * WORD);
   expect(shown).toEqual([undefined, undefined, still(1), undefined]);
   expect(of('turn').map(({ image }) => image)).toEqual([undefined, undefined, 'seen', 'missed']);
   expect(of('error')).toMatchObject([{ code: 'not_ready', message: expect.stringContaining('did not come in time') as string }]);

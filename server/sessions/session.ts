@@ -12,6 +12,7 @@ import { Captions, type HostCaption } from './captions.ts';
 import { Condition, expressionOf } from './condition.ts';
 import { draftOf, type Draft } from './draft.ts';
 import { DEFAULT_SYSTEM } from './history.ts';
+import { infoOf } from './info.ts';
 import type { SessionOptions, SessionParts } from './ports.ts';
 import { rejoinOf } from './rejoin.ts';
 import { isBusy } from './states.ts';
@@ -86,7 +87,6 @@ export class Session extends EventEmitter<SessionEvents> {
         begun: (utteranceId) => this.#condition.go({ state: 'thinking', utteranceId }),
         ended: (turn) => this.#turnEnded(turn),
         broken: (error) => this.warn(error),
-        unseen: (error) => this.warn(error),
         failed: (error) => this.#condition.degrade(error),
         resting: () => this.#rest(),
       },
@@ -218,19 +218,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   info(): SessionInfo {
-    const { avatar, viewers, hls } = this.parts;
-    const { state, reason } = this.state;
-    const counts = { ...viewers.counts, hls: hls.viewers };
-    return {
-      id: this.id,
-      avatar: avatar.id,
-      state,
-      ...(reason === undefined ? {} : { reason }),
-      createdAt: this.createdAt,
-      viewers: counts,
-      timings: this.#timings,
-      sync: this.parts.stage.sync.status(),
-    };
+    return infoOf(this, this.#timings);
   }
 
   /** To be called about each second: follows who is there. True once nothing has happened for too long. */
@@ -266,6 +254,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
     this.#activeAt = this.#options.clock.now();
     const { stored, ...asked } = ask();
+    this.sight.taken();
     return (await stored) ? asked : { ...asked, stored: false };
   }
 

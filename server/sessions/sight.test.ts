@@ -41,17 +41,21 @@ test('the client that shows something last is asked, and its next image is the a
   const asked: string[] = [];
   sight.open(() => asked.push('first'));
   const hide = sight.open(({ withinMs }) => asked.push(`second within ${withinMs}`));
-  const looks = [sight.look(), sight.look()];
+  const [look, again] = [sight.look(), sight.look()];
   await clock.advance(300);
   sight.show(still(1));
   sight.show(still(2));
-  expect(await Promise.all(looks)).toEqual([still(1), still(1)]);
-  await clock.advance(1_100);
+  expect([await look, await again]).toEqual([still(1), still(1)]);
+  await clock.advance(2_100);
   expect(await sight.look()).toEqual(still(1));
-  await clock.advance(200);
+  sight.taken();
+  const next = sight.look();
+  sight.taken();
+  sight.show(still(3));
+  expect(await next).toEqual(still(3));
   hide();
   void sight.look();
-  expect(asked).toEqual(['second within 1200', 'first']);
+  expect(asked).toEqual(['second within 2000', 'second within 2000', 'first']);
 });
 
 test('a turn does not wait for long, nor for a session that is over', async () => {
@@ -60,7 +64,7 @@ test('a turn does not wait for long, nor for a session that is over', async () =
   sight.open(() => undefined);
   let seen: unknown = 'waiting';
   void sight.look()?.then((found) => (seen = found));
-  await clock.advance(1_199);
+  await clock.advance(1_999);
   expect(seen).toBe('waiting');
   await clock.advance(1);
   expect(seen).toBeUndefined();

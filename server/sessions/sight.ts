@@ -10,9 +10,19 @@ const KEPT = 30_000;
 /** So many images may wait at once; of more the oldest is forgotten. */
 const MAX_HELD = 2;
 /** How long a turn that is spoken waits for its image, ms: meanwhile it is thought of, and from 700 ms on a filler says so. */
-const PATIENCE = 1_200;
+const PATIENCE = 2_000;
 /** An image that was asked for no longer ago than this is still of now, ms: a reply may be begun several times in one turn. */
-const FRESH = 1_500;
+const FRESH = 2_500;
+
+/** What was asked for. */
+interface Looked {
+  readonly at: number;
+  readonly still: Promise<Still | undefined>;
+  readonly answer: (still?: Still) => void;
+  isAnswered: boolean;
+  /** By the turn that it was asked for. */
+  isTaken: boolean;
+}
 
 /** What the host shows to the avatar: the newest images only, in memory only, and no longer than a turn may want them. */
 export class Sight {
@@ -22,8 +32,7 @@ export class Sight {
   /** Clients that can be asked for an image, the newest last. */
   readonly #clients = new Set<(look: Look) => void>();
   readonly #held = new Map<string, { readonly still: Still; readonly cancel: () => void }>();
-  #looked:
-    { readonly at: number; readonly still: Promise<Still | undefined>; readonly answer: (still?: Still) => void } | undefined;
+  #looked: Looked | undefined;
   #forgetLooked: () => void = () => undefined;
 
   constructor(sees: boolean, clock: Clock) {
@@ -46,7 +55,7 @@ export class Sight {
     const oldest = this.#held.keys().next().value;
     if (this.#held.size >= MAX_HELD && oldest !== undefined) this.used(oldest);
     this.#held.set(id, { still, cancel: this.#clock.at(this.#clock.now() + KEPT, () => this.used(id)) });
-    this.#looked?.answer(still);
+    this.#answer(still);
     return { imageId: id, width, height };
   }
 
@@ -75,7 +84,7 @@ export class Sight {
     if (this.#looked && now - this.#looked.at < FRESH) return this.#looked.still;
     this.#forgetLooked();
     const { promise: still, resolve } = Promise.withResolvers<Still | undefined>();
-    this.#looked = { at: now, still, answer: resolve };
+    this.#looked = { at: now, still, answer: resolve, isAnswered: false, isTaken: false };
     const late = this.#clock.at(now + PATIENCE, () => resolve(undefined));
     const old = this.#clock.at(now + FRESH, () => this.#forgetLooked());
     this.#forgetLooked = () => {
@@ -89,11 +98,26 @@ export class Sight {
     return still;
   }
 
+  /** The turn has begun that an image was asked for: the next one is asked for another. */
+  taken(): void {
+    if (!this.#looked) return;
+    this.#looked.isTaken = true;
+    if (this.#looked.isAnswered) this.#forgetLooked();
+  }
+
   /** Nothing of it is left. Idempotent. */
   close(): void {
     this.#clients.clear();
     for (const id of [...this.#held.keys()]) this.used(id);
     this.#forgetLooked();
+  }
+
+  #answer(still: Still): void {
+    const looked = this.#looked;
+    if (!looked || looked.isAnswered) return;
+    looked.isAnswered = true;
+    looked.answer(still);
+    if (looked.isTaken) this.#forgetLooked();
   }
 
   #expectSeeing(): void {

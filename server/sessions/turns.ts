@@ -201,7 +201,7 @@ export class Turns {
   #tellUnseen({ turn, unseen }: Pending): void {
     if (!unseen) return;
     turn.image = unseen;
-    this.#sinks.unseen(UNSEEN[unseen]);
+    this.#sinks.broken(UNSEEN[unseen]);
   }
 
   #isOver({ abort }: Pending): boolean {

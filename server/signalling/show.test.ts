@@ -27,7 +27,7 @@ test('the host’s client that shows something is asked for an image, and no oth
   expect(await showing.ask('show', { on: true })).toEqual({ ok: {} });
   expect(await showing.ask('show', { on: true })).toEqual({ ok: {} });
   void session.sight.look();
-  await expect.poll(() => showing.looks).toEqual([{ withinMs: 1_200 }]);
+  await expect.poll(() => showing.looks).toEqual([{ withinMs: 2_000 }]);
   // In order behind what was sent to them before.
   await Promise.all([other.ask('control', { action: 'interrupt' }), viewer.ask('join', { receive: false })]);
   expect([other.looks, viewer.looks]).toEqual([[], []]);

@@ -104,6 +104,7 @@ describe('what the host shows', () => {
       const base64 = image.toString('base64');
       for (const at of [0.3, 0.5, 0.7]) {
         const traces = [pieceOf(base64, at), pieceOf(image.toString('latin1'), at), pieceOf(image.toString('hex'), at)];
+        expect(JSON.stringify(model.asked.map(({ body }) => body))).toContain(traces[0]);
         for (const text of written) for (const trace of traces) expect(text.includes(trace)).toBe(false);
       }
     }
