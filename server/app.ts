@@ -15,6 +15,7 @@ import { Sfu } from './media/sfu.ts';
 import { openSession } from './open-session.ts';
 import { createLlm, createStt, createTts } from './providers.ts';
 import { attachFrameLink } from './frame-link.ts';
+import { rehearse } from './rehearsal.ts';
 import { openRendering } from './rendering.ts';
 import { openVad } from './listening/vad.ts';
 import type { History } from './sessions/history.ts';
@@ -82,6 +83,9 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     { config, store: history.avatars, renderer, understudy, ...speakers, isWanted, clock, log, metrics },
     life,
   );
+  const first = builtIns()[0]?.id ?? '';
+  const rehearsal = rehearse(first, { ...speakers, renderer, clock, log }, life.signal);
+  life.defer(() => rehearsal);
   const vad = openVad({ clock, log, metrics });
   life.defer((reason) => vad.close(reason));
   const foundation = { sfu, renderer, ...cast, ...speakers, stt, vad, patience, maxViewers, prefer, clock, log, metrics };
@@ -124,7 +128,6 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   life.defer((reason) => sessions.close(reason));
   port = await listen(http, config);
   // The first visitor shall not wait for the default face's idle loop.
-  const first = builtIns()[0]?.id ?? '';
   cast.idleLoops.get(first).then(
     () => cast.expressions?.prepare(first),
     (error: unknown) => {

@@ -62,6 +62,7 @@ export async function talkOf(
   const greeting = greetingOf(avatar, tts, request);
   const fillers = new Fillers(foundation, avatar, request);
   await Promise.all([...(greeting ? [greeting] : []), ...fillers.keys].map((key) => phrases.load(key, foundation)));
+  const filler = (): string | undefined => fillers.next()?.text;
   const pose = (signal: AbortSignal): Pose => {
     return async (idleFrame, within) => {
       const ms = ((idleFrame - stage.idleFrameIn(USUAL_START_MS) + loop) % loop) * MS_PER_FRAME;
@@ -69,7 +70,7 @@ export async function talkOf(
     };
   };
   return {
-    speak: (prompt, utterance) => speech(utterance.id, speak(prompt, foundation, options(utterance))),
+    speak: (prompt, utterance) => speech(utterance.id, speak(prompt, foundation, { ...options(utterance), filler })),
     say: (text, utterance) => {
       const voices = text === greeting?.text ? phrases.around(greeting, foundation, pose(utterance.signal)) : {};
       return speech(utterance.id, say(text, { ...foundation, ...voices }, options(utterance)));

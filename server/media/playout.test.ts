@@ -244,6 +244,31 @@ describe('playout', () => {
     );
   });
 
+  it('tells a clause that ran dry again when it goes on, with times that are that much later', async () => {
+    const stage = await onAir();
+    const { frames, outlook } = speechOf([30]);
+    const queue = new Queue<AvFrame>(100);
+    const all = await Array.fromAsync(frames);
+    for (const frame of all.slice(0, 12)) await queue.push(frame);
+    void stage.playout.play({ utteranceId: 'u', frames: queue, outlook });
+    await stage.clock.advance(1_200);
+    for (const frame of all.slice(12)) await queue.push(frame);
+    queue.end();
+    await stage.clock.advance(2_000);
+    const spoken = stage.seen.filter((one) => one.spoken !== undefined);
+    expect(spoken).toHaveLength(30);
+    const [begun = 0, wentOn = 0] = [0, 12].map((at) => spoken[at]?.frame);
+    expect(wentOn - begun).toBeGreaterThan(15);
+    expect(stage.clauses.map(({ startFrame }) => startFrame)).toEqual([begun, wentOn - 12]);
+    expect(stage.turns).toEqual([
+      `speech@${begun}`,
+      `idle@${begun + 12}`,
+      `speech@${wentOn}`,
+      `idle@${begun + 30 + wentOn - begun - 12}`,
+    ]);
+    stage.playout.close();
+  });
+
   it('closes for good: nothing is released any more and what was on air is reported', async () => {
     const stage = await onAir();
     const report = stage.playout.play(speechOf([50]));

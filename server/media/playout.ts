@@ -276,10 +276,10 @@ export class Playout {
     if (!this.#last) this.#sinks.turning(frame, 'speech', undefined);
     if (airing.startedAt === undefined) airing.startedAt = this.#pictureDue(frame);
     this.#upcoming.decide(frame, spoken);
-    this.#stalled = false;
     this.#last = spoken;
     this.#air.speaking(airing.speech.utteranceId);
-    const clause = spoken.startOfClause && airing.clauseOnAir(frame + 1);
+    const clause = (spoken.startOfClause || this.#stalled) && airing.clauseOnAir(frame + 1);
+    this.#stalled = false;
     if (clause) this.#sinks.clause(clause);
     if (spoken.endOfClause) this.#sinks.clauseOver({ utteranceId: airing.speech.utteranceId, clause: spoken.clause });
   }

@@ -72,7 +72,10 @@ export class Stage extends EventEmitter<StageEvents> {
       {
         sound: (ticks, samples, belongsAt) => this.#sendAudio(ticks, samples, belongsAt),
         picture: (frame, spoken, overdue) => this.#pictures.release(frame, spoken, overdue),
-        turning: (frame, to, last) => this.#pictures.turning(frame, to, last),
+        turning: (frame, to, last) => {
+          this.#pictures.turning(frame, to, last);
+          if (last?.endOfClause === false) this.emit('brokenOff');
+        },
         clause: (clause) => this.emit('clause', clause),
         clauseOver: (clause) => this.emit('clauseOver', clause),
         air: (event) => this.emit('air', event),

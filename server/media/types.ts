@@ -40,8 +40,10 @@ export interface ClauseOnAir {
 }
 
 export type StageEvents = {
-  /** A clause goes on air; sent when its first sound is handed over, a lead before its first picture, and with new times when it goes on after it was ducked. */
+  /** A clause goes on air; sent when its first sound is handed over, a lead before its first picture, and with new times when it goes on after it was ducked or ran dry. */
   clause: [ClauseOnAir];
+  /** Inside a clause there is silence from now on. */
+  brokenOff: [];
   /** The first packet of a voice after silence was handed to mediasoup. */
   voice: [];
   /** The last sound of a clause was handed over. */

@@ -3,6 +3,7 @@ import { TICKS_PER_FRAME } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import type { Caption } from '#protocol/signalling.ts';
 import { Captions } from './captions.ts';
+import { open as openSession } from './session.fixture.ts';
 import { SilentStage } from './silent-stage.fixture.ts';
 import { StillHls } from './silent.fixture.ts';
 
@@ -59,6 +60,16 @@ it('ends what is cut with the word that is, and goes on at another place', () =>
   time.ms = 400 * 40;
   captions.cut();
   expect(told).toHaveLength(3);
+});
+
+it('takes back what is not heard of a clause that breaks off', async () => {
+  const { session, pass, parts, of } = await openSession();
+  await session.prompt({ text: 'one', mode: 'chat' });
+  await pass(10);
+  expect(of('caption')).toMatchObject([{ text: 'echo', start: 1, end: 4 }]);
+  parts.stage.emit('brokenOff');
+  expect(of('caption').slice(1)).toMatchObject([{ text: 'echo', start: 1, end: 2 }]);
+  await session.close('test over');
 });
 
 it('puts what the host says into stage time', () => {

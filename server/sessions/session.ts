@@ -109,6 +109,7 @@ export class Session extends EventEmitter<SessionEvents> {
     parts.stage.on('air', (air) => session.#onAir(air));
     parts.stage.on('voice', () => session.#turns.sent());
     parts.stage.on('clause', (clause) => session.#clause(clause));
+    parts.stage.on('brokenOff', () => session.#captions.cut());
     parts.stage.on('clauseOver', ({ utteranceId, clause }) => session.#turns.heard(utteranceId, clause, true));
     parts.viewers.on('lost', ({ viewers }) => session.#emit('rejoin', rejoinOf(viewers)));
     parts.hls.on('segment', (segment) => session.#emit('segment_published', segment));

@@ -8,6 +8,7 @@ import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
 import type { Tts, Voice } from '#server/tts/tts.ts';
 import { clauses } from './clauses.ts';
 import { hear } from './hear.ts';
+import { Meanwhile } from './meanwhile.ts';
 import { pair } from './pair.ts';
 import { asWritten, aloud } from './speakable.ts';
 import { window } from './windows.ts';
@@ -36,6 +37,8 @@ export interface SpeakOptions {
   readonly still?: Promise<Still | undefined> | undefined;
   /** Called when that is not seen, and the answer is given without it. */
   readonly unseen?: ((why: 'missed' | 'refused') => void) | undefined;
+  /** What is said where that leaves a silence in the middle of an answer; undefined for nothing. */
+  readonly filler?: (() => string | undefined) | undefined;
   /** Nothing more than the first clause's voice is made before this resolves. */
   readonly confirmed?: Promise<void> | undefined;
   /** The number of the first clause; 0 when left out. */
@@ -49,7 +52,12 @@ export interface Spoken {
 
 /** The walk: the model's answer to `prompt` as sound and pictures, made while it is taken. */
 export function speak(prompt: Prompt, voices: Voices, options: SpeakOptions): Spoken {
-  return walk((signal) => answer(prompt, voices.llm, options, signal), voices, options);
+  const meanwhile = new Meanwhile({ clock: voices.clock, word: () => options.filler?.() });
+  const working = (): void => {
+    options.working?.();
+    meanwhile.working();
+  };
+  return walk((signal) => answer(prompt, voices.llm, { ...options, working }, signal), voices, options, meanwhile);
 }
 
 /** The same for a text that is already there. */
@@ -72,6 +80,7 @@ function walk(
   told: (signal: AbortSignal) => AsyncIterable<string>,
   { tts, renderer, clock }: Voices,
   options: SpeakOptions,
+  meanwhile?: Meanwhile,
 ): Spoken {
   const { voice, request, mark, renderFailed } = options;
   const life = new AbortController();
@@ -82,7 +91,8 @@ function walk(
   const text = marked(clauses(tokens, { clock, language: voice.language, signal, from: options.fromClause }), () =>
     mark('firstClause'),
   );
-  const wanted = options.confirmed ? firstThen(text, options.confirmed) : text;
+  const all = meanwhile?.clauses(text, signal) ?? text;
+  const wanted = options.confirmed ? firstThen(all, options.confirmed) : all;
   const said = tts.synthesize(aloud(wanted, voice.language, written), voice, signal, options.spend);
   const words = new WordTimes(voice.language, outlook);
   const sound = marked(asWritten(words.told(said, written), written), () => mark('firstAudio'));
@@ -99,7 +109,7 @@ function walk(
     renderFailed,
     stop: () => life.abort(),
   });
-  return { frames, outlook };
+  return { frames: meanwhile?.taken(frames) ?? frames, outlook };
 }
 
 /** What was learned of each renderer while it lives, so that an utterance needn't learn it anew. */

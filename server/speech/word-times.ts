@@ -7,8 +7,8 @@ import { lettersIn, scriptOf, type Script } from './script.ts';
 
 /** Between two looks at a voice that still comes, samples at 16 kHz. */
 const LOOK_EVERY = RENDERER_RATE / 2;
-/** A word found in the sound counts as heard so much later than it was found: nearly all are then shown after they begin, and soon after. */
-const LATE = 20 * TICKS_PER_MS;
+/** A word found in the sound counts as heard so much later than it was found, the more the less sure that is: nearly all are then shown after they begin, and soon after. */
+const LATE = { sharp: 4 * TICKS_PER_MS, blurred: 34 * TICKS_PER_MS } as const;
 
 /** What is known of a clause on its way. */
 interface Said {
@@ -84,24 +84,27 @@ function byCharacters({ script, characters, rate }: Said): Word[] {
     script,
     letters.map(({ start, end }, letter) => ({ of: script.letters[letter] ?? 0, start, end })),
     EAR_RATE / rate,
-    0,
   );
 }
 
 function bySound({ script }: Said, spans: readonly Span[]): Word[] {
-  const said = spans.map(({ start, end }, word) => ({ of: script.spoken[word]?.of ?? 0, start, end }));
-  return inOrder(script, said, EAR_RATE / RENDERER_RATE, LATE);
+  const ticks = EAR_RATE / RENDERER_RATE;
+  const said = spans.map(({ start, end, isSharp }, word) => {
+    const late = (isSharp ? LATE.sharp : LATE.blurred) / ticks;
+    return { of: script.spoken[word]?.of ?? 0, start: start + late, end };
+  });
+  return inOrder(script, said, ticks);
 }
 
 /** The written words as far as something of them is said; what isn't said by itself is said with the word before. */
-function inOrder({ written }: Script, said: readonly (Span & { of: number })[], ticks: number, late: number): Word[] {
+function inOrder({ written }: Script, said: readonly (Pick<Span, 'start' | 'end'> & { of: number })[], ticks: number): Word[] {
   const words: Word[] = [];
   const last = Math.max(-1, ...said.map(({ of }) => of));
   let at = 0;
   for (const [index, text] of written.entries()) {
     if (index > last) break;
     const own = said.filter(({ of }) => of === index);
-    const start = Math.max(at, own.length === 0 ? at : Math.round(Math.min(...own.map((one) => one.start)) * ticks) + late);
+    const start = Math.max(at, own.length === 0 ? at : Math.round(Math.min(...own.map((one) => one.start)) * ticks));
     const end = Math.max(start, ...own.map((one) => Math.round(one.end * ticks)));
     words.push({ text, start, end });
     at = start;

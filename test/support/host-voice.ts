@@ -92,6 +92,12 @@ export async function hearItself(page: Page, { gain, delayMs }: { gain: number; 
 /** A person's voice, which is none of the avatar's. */
 export const spoken = (text: string): Promise<Buffer> => wav(`flite=text='${text}':voice=rms`);
 
+/** The same without the silence around it, for pauses that are as long as they say. */
+export const clipped = (text: string): Promise<Buffer> => {
+  const trim = 'silenceremove=start_periods=1:start_threshold=-45dB,areverse';
+  return wav(`flite=text='${text}':voice=rms,${trim},${trim}`);
+};
+
 /** A burst of noise. */
 export const cough = (): Promise<Buffer> => wav('anoisesrc=d=0.3:c=pink:a=0.5,afade=t=in:d=0.02,afade=t=out:st=0.15:d=0.15');
 

@@ -8,6 +8,8 @@ import { soundsOf } from './spelling.ts';
 export interface Span {
   readonly start: number;
   readonly end: number;
+  /** It begins with a burst that was found, which is sure to a millisecond or two; other beginnings to some 30. */
+  readonly isSharp: boolean;
 }
 
 /** Each sound is heard in two parts, one after the other. */
@@ -20,8 +22,11 @@ const UNSURE = 25;
 const STOPPED = new Set(['p', 't', 'k', 'b', 'd', 'g', 'ch', 'j']);
 /** Louder than this beside the usual is voice (natural logarithm of the power). */
 const QUIET = -4;
-/** How finely and how far the burst of one is looked for, samples, and how steep it is at least (natural logarithm of its power). */
-const BURST = { step: 40, span: 80, beyond: 480, steepness: 1, floor: 50 } as const;
+/**
+ * How finely and how far the burst of one is looked for, samples, and how steep it is at least (natural logarithm of its power). Of several that are nearly
+ * as steep the last counts: the ones before may be of the word before.
+ */
+const BURST = { step: 40, span: 80, beyond: 480, steepness: 1, nearly: 0.8, floor: 50 } as const;
 
 const NAMES = new Map(table.map(({ name }, at) => [name, at]));
 const LIKENESSES: readonly Likeness[] = table.map(({ middle, variance }) => ({
@@ -113,16 +118,17 @@ export class Aligner {
     let last = 0;
     return Array.from({ length: 1 + Math.max(-1, ...found.keys()) }, (_, word) => {
       const span = found.get(word);
-      if (!span) return { start: last, end: last };
+      if (!span) return { start: last, end: last, isSharp: false };
       const { from, to, opens = from, held } = span;
-      const start = held === undefined ? from * HOP : this.#burst(from * HOP, held * HOP, opens * HOP);
+      const burst = held === undefined ? undefined : this.#burst(from * HOP, held * HOP);
+      const start = burst ?? opens * HOP;
       last = Math.max(start, to * HOP);
-      return { start, end: last };
+      return { start, end: last, isSharp: burst !== undefined };
     });
   }
 
-  /** Where the sound breaks out that is held back within `from` to `to`: where it gets louder most steeply, or else at `usual`. */
-  #burst(from: number, to: number, usual: number): number {
+  /** Where the sound breaks out that is held back within `from` to `to`: where it gets louder most steeply; undefined where it doesn't. */
+  #burst(from: number, to: number): number | undefined {
     const powers: number[] = [];
     const first = Math.max(0, from - BURST.span);
     for (let at = first; at + BURST.span <= Math.min(this.#length, to + BURST.beyond); at += BURST.step) {
@@ -132,7 +138,8 @@ export class Aligner {
     }
     const rises = powers.map((power, at) => power - (powers[at - 2] ?? power));
     const steepest = Math.max(...rises, 0);
-    return steepest < BURST.steepness ? usual : first + rises.indexOf(steepest) * BURST.step;
+    if (steepest < BURST.steepness) return undefined;
+    return first + rises.findLastIndex((rise) => rise >= BURST.nearly * steepest) * BURST.step;
   }
 
   /** Where letters tell nothing: the time in which there is a voice, shared out by the words' lengths. */
@@ -145,7 +152,7 @@ export class Aligner {
       const at = (share: number): number => (voiced[Math.min(voiced.length - 1, Math.floor(share * voiced.length))] ?? 0) * HOP;
       const start = at(before / whole);
       before += length;
-      return { start, end: at(before / whole) + HOP };
+      return { start, end: at(before / whole) + HOP, isSharp: false };
     });
   }
 }
