@@ -6,8 +6,8 @@ export const BLOCK = 512;
 /** Blocks of the filter: 320 ms of a room. */
 const BLOCKS = 10;
 export const TAPS = BLOCK * BLOCKS;
-/** How far a path may be from what is known of it at first: as loud as what was sent. */
-const UNKNOWN = 1;
+/** How loud a path may be where nothing is known of it, by block: half as loud as what was sent at once, and fading as rooms do. */
+const UNKNOWN = Array.from({ length: BLOCKS }, (_, block) => 0.5 ** (block + 1));
 /** How well a path stays what it is from block to block. */
 const STEADY = 0.9995;
 /** How quickly the near sound is taken to change. */
@@ -24,7 +24,7 @@ export class EchoFilter {
   /** What was sent, as spectra of two blocks, the latest at `#first`. */
   readonly #sent = Array.from({ length: BLOCKS }, () => new Float64Array(2 * this.#bins));
   readonly #path = Array.from({ length: BLOCKS }, () => new Float64Array(2 * this.#bins));
-  readonly #doubt = Array.from({ length: BLOCKS }, () => new Float64Array(this.#bins).fill(UNKNOWN / BLOCKS));
+  readonly #doubt = UNKNOWN.map((power) => new Float64Array(this.#bins).fill(power));
   readonly #near = new Float64Array(this.#bins);
   readonly #sound = new Float64Array(2 * BLOCK);
   readonly #sum = new Float64Array(2 * this.#bins);
@@ -42,7 +42,7 @@ export class EchoFilter {
 
   forget(): void {
     for (const path of this.#path) path.fill(0);
-    for (const doubt of this.#doubt) doubt.fill(UNKNOWN / BLOCKS);
+    UNKNOWN.forEach((power, block) => this.#doubt[block]?.fill(power));
     this.#near.fill(0);
   }
 

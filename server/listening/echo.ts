@@ -22,8 +22,10 @@ const SAME = 160;
 const STILL = 16;
 /** The same of a short piece with the path known. */
 const MOVED = 0.5;
+/** From this share on one look is enough; from the other on two that agree. */
+const CLEARLY = 0.7;
 /** So much more of it than with the delay as it was: a vowel fits a period further, too. */
-const BETTER = 1.3;
+const BETTER = 1.15;
 /** The avatar has begun to speak anew after so many frames of silence: viewers' buffers have often changed their delay meanwhile. */
 const PAUSED = 16;
 /** Frames for which a delay isn't believed: after the avatar's voice has set in (and its way has passed), and after a move, since a buffer seldom moves once. */
@@ -163,7 +165,7 @@ export class EchoGuard {
   /** How loud an echo can be against what was sent, also for when its delay is lost. */
   #followBound(most: Float64Array): void {
     const { heard } = this.#powers;
-    const down = this.#lag === undefined || this.#unproven > 0 ? BOUND.down : BOUND.downWithEcho;
+    const down = this.#lag === undefined ? BOUND.down : BOUND.downWithEcho;
     for (let band = 0; band < BANDS; band += 1) {
       if (most[band]! < 1e-4) continue;
       const bound = this.#bound[band]!;
@@ -247,7 +249,7 @@ export class EchoGuard {
     const found = this.#finder.find(this.#sent, this.#short, end, LONGEST, this.#taps);
     if (found.share < MOVED || found.share < BETTER * this.#finder.shareNear(lag)) return false;
     this.#doubt(UNSETTLED.moved);
-    const agrees = Math.abs(found.lag - this.#guess) < STILL;
+    const agrees = found.share > CLEARLY || Math.abs(found.lag - this.#guess) < STILL;
     this.#guess = found.lag;
     if (!agrees) return false;
     this.#lag = found.lag;
