@@ -9,6 +9,7 @@ export default defineConfig({
   plugins: [react()],
   build: {
     outDir: '../../dist/client',
+    rolldownOptions: { input: ['client/app/index.html', 'client/app/example.html'] },
     emptyOutDir: true,
     target: 'es2022',
     // Nothing inline: the server's Content-Security-Policy is strict.

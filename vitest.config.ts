@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
-const settings = { testTimeout: 30_000, hookTimeout: 60_000, pool: 'forks' } as const;
+const settings = { testTimeout: 60_000, hookTimeout: 120_000, pool: 'forks' } as const;
 /** Tests that watch real time go by: whole servers, browsers, media at its own speed. Everything else is a unit test, which may be slowed down. */
 const realTime = [
   'test/e2e/*.test.ts',
@@ -11,8 +12,8 @@ const realTime = [
   'server/media/hls/{deaths,on-air,packager,rendition}.test.ts',
   'server/render/{deaths,pattern}.test.ts',
 ];
-/** Of these, what judges how evenly pictures come, for a minute each: beside each other at most, since both do little. */
-const even = ['test/e2e/{hls,loss}.test.ts'];
+/** Of these, what judges how evenly pictures come, for a minute each; and beside it, one at a time, what rather waits and is watched by nobody. */
+const calm = ['test/e2e/{hls,loss,full-disk,redis,lifecycle}.test.ts'];
 /** Most files rather wait than work: on two cores, two at a time. */
 const lanes = Math.max(2, availableParallelism() - 1);
 
@@ -27,6 +28,7 @@ const patient = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -34,14 +36,15 @@ export default defineConfig({
           name: 'unit',
           include: ['{protocol,server,client,scripts,bench,test}/**/*.test.{ts,tsx,mjs}'],
           exclude: ['node_modules/**', ...realTime],
-          maxWorkers: lanes,
+          // They wait for time-outs, children and threads.
+          maxWorkers: 2 * lanes,
         },
       },
       {
-        test: { ...patient, name: 'whole', include: realTime, exclude: even, maxWorkers: lanes, sequence: { groupOrder: 1 } },
+        test: { ...patient, name: 'whole', include: realTime, exclude: calm, maxWorkers: lanes, sequence: { groupOrder: 1 } },
       },
       {
-        test: { ...patient, name: 'even', include: even, maxWorkers: 2, sequence: { groupOrder: 2 } },
+        test: { ...patient, name: 'calm', include: calm, maxWorkers: 3, sequence: { groupOrder: 2 } },
       },
     ],
   },

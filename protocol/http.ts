@@ -55,7 +55,9 @@ export const PromptBody = z
     utteranceId: Id.optional().describe(
       'chosen by the client, new for each prompt: sent again with the same one, after an answer that got lost, it is spoken once',
     ),
+    image: Id.optional().describe('the `imageId` of one that was shown for it; for `chat` only'),
   })
+  .refine(({ mode, image }) => mode === 'chat' || image === undefined, { path: ['image'], error: 'goes with mode "chat" only' })
   .meta({ id: 'Prompt' });
 export type PromptBody = z.infer<typeof PromptBody>;
 export const PromptAccepted = z
@@ -69,6 +71,25 @@ export const PromptAccepted = z
   .meta({ id: 'PromptAccepted' });
 export type PromptAccepted = z.infer<typeof PromptAccepted>;
 
+/** Of an image that goes to the model with a prompt: most bytes, and the sides it may have, px. */
+export const IMAGE = { bytes: 256 * 1_024, least: 16, most: 1_280 } as const;
+
+export const ImageShown = z
+  .object({
+    imageId: Id.describe('for one prompt, within 30 s; it is forgotten then, or when two others have come'),
+    width: z.number().int(),
+    height: z.number().int(),
+  })
+  .meta({ id: 'ImageShown' });
+export type ImageShown = z.infer<typeof ImageShown>;
+
+export const ImageFate = z
+  .enum(['seen', 'missed', 'refused'])
+  .describe(
+    'of the image that was shown with it, which itself is kept nowhere. missed: it did not come in time; refused: the model did not take it; it was answered without it then',
+  );
+export type ImageFate = z.infer<typeof ImageFate>;
+
 export const SessionState = z.enum(['idle', 'listening', 'thinking', 'buffering', 'speaking', 'degraded', 'closed']);
 export type SessionState = z.infer<typeof SessionState>;
 
@@ -78,6 +99,7 @@ export const Turn = z
     mode: z.enum(['chat', 'say', 'greeting']),
     /** What was asked; absent for a greeting. */
     prompt: z.string().optional(),
+    image: ImageFate.optional(),
     /** What was really spoken, up to the word that was cut, which is followed by an ellipsis. */
     spoken: z.string(),
     state: z.enum(['queued', 'thinking', 'speaking', 'done', 'interrupted', 'failed']),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_TEXT, PromptAccepted, PromptBody, Role, SessionState } from './http.ts';
+import { ImageFate, MAX_TEXT, PromptAccepted, PromptBody, Role, SessionState } from './http.ts';
 
 /** The socket.io events. Every request is acknowledged with `{ok: …}` or `{error: {code, message}}`. Connect with `auth: {token}`. */
 
@@ -96,6 +96,7 @@ export const TurnEvent = z.object({
   utteranceId: z.string(),
   outcome: z.enum(['done', 'interrupted', 'failed']),
   spoken: z.string().describe('what was really spoken'),
+  image: ImageFate.optional(),
   traceId: z.string().optional().describe('the one in the answer to its prompt, and in each line logged of it'),
   stages: z
     .record(z.string(), z.number())
@@ -134,6 +135,11 @@ export const MicrophoneClosed = z.object({
   message: z.string(),
 });
 export type MicrophoneClosed = z.infer<typeof MicrophoneClosed>;
+
+export const Look = z.object({
+  withinMs: z.number().describe('an image that comes later than this is not waited for'),
+});
+export type Look = z.infer<typeof Look>;
 
 /** What a WebRTC viewer measured over some seconds; it is a vote on how far the voice leads its picture. */
 const SyncReport = z.strictObject({
@@ -174,6 +180,7 @@ export const REQUESTS = {
       stage: z.object({ fps: z.number(), width: z.number(), height: z.number(), epochMs: z.number() }),
       state: StateEvent,
       avatar: z.object({ id: z.string(), name: z.string() }),
+      sees: z.boolean().describe('its model takes images: `show`, and `image` with a prompt'),
     }),
   },
   connect_transport: {
@@ -194,6 +201,12 @@ export const REQUESTS = {
   produce: {
     request: z.strictObject({ transportId: z.string().max(64), rtpParameters: RtpParameters }),
     answer: z.object({ producerId: z.string() }),
+  },
+  show: {
+    request: z.strictObject({
+      on: z.boolean().describe('whether this client has a camera or a screen to show, and answers `look` with an image of it'),
+    }),
+    answer: z.object({}),
   },
   prompt: { request: PromptBody, answer: PromptAccepted },
   control: { request: z.strictObject({ action: z.enum(['interrupt', 'mute', 'end']) }), answer: z.object({}) },
@@ -229,6 +242,9 @@ export const EVENTS = {
   segment_published: SegmentPublished,
   rejoin: Rejoin.describe('the media over WebRTC is gone for good; send join again on this connection, and it comes anew'),
   microphone_closed: MicrophoneClosed.describe('this client did not close it'),
+  look: Look.describe(
+    'a turn that is spoken wants to see what this client shows: post one image of now to the session; only for who said `show`',
+  ),
   error: ErrorEvent,
 } as const satisfies Record<string, z.ZodType>;
 

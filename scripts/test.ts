@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { Interrupted, exitCodeOf, forwardSignals } from './setup/run.mjs';
 import { sourceChecks, testChecks } from './testing/checks.ts';
 import { inLanes } from './testing/lanes.ts';
+import { pythonTests } from './testing/python.ts';
 import { add, verdict, type Check, type Tally } from './testing/tally.ts';
 
 async function timed({ name, run }: Check) {
@@ -21,9 +22,11 @@ async function main(): Promise<void> {
     console.log(`── ${name}: ${tally.failed > 0 ? 'FAILED' : 'ok'} (${seconds} s)`);
     total = add(total, tally);
   };
-  const checks = sourceChecks(root).map((check) => () => timed(check));
-  for await (const result of inLanes(checks, availableParallelism())) tell(result);
-  for (const tests of testChecks(root, process.argv.slice(2))) {
+  const filters = process.argv.slice(2);
+  const checks = [...pythonTests(root, filters), ...sourceChecks(root)].map((check) => () => timed(check));
+  // One more than there are cores: Python's tests rather wait than work.
+  for await (const result of inLanes(checks, availableParallelism() + 1)) tell(result);
+  for (const tests of testChecks(root, filters)) {
     console.log(`\n── ${tests.name}`);
     tell(await timed(tests));
   }

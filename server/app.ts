@@ -73,7 +73,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     owned(life, given.stt ?? createStt(config, { clock, log, metrics })),
   ]);
   const spending = new Spending(config.prices, metrics);
-  const { maxViewers, historyTokens, fillers: fills, prefer } = config;
+  const { maxViewers, historyTokens, fillers: fills, patience, prefer } = config;
   const speakers = { llm, tts, flite, spending, historyTokens, fills };
   // Until it is known which sessions there are, all may be.
   let registry: SessionRegistry | undefined;
@@ -84,7 +84,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   );
   const vad = openVad({ clock, log, metrics });
   life.defer((reason) => vad.close(reason));
-  const foundation = { sfu, renderer, ...cast, ...speakers, stt, vad, maxViewers, prefer, clock, log, metrics };
+  const foundation = { sfu, renderer, ...cast, ...speakers, stt, vad, patience, maxViewers, prefer, clock, log, metrics };
   const sessions = (registry = await SessionRegistry.open({
     open: (session, ageMs) => openSession(foundation, session, ageMs),
     maxSessions: config.maxSessions,

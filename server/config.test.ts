@@ -31,6 +31,7 @@ test('nothing set: the defaults of the interface', () => {
     maxSessions: 100,
     maxViewers: 100,
     sessionIdleTimeout: 600_000,
+    patience: { finished: 250, unfinished: 1_200 },
     prefer: 'prompt',
     pattern: { rtf: 0, drop: 0, delay: 0 },
     warnings: [],
@@ -74,6 +75,8 @@ test.each([
   ['PATTERN_RTF', 'NaN', 'a number'],
   ['PATTERN_RTF', '1,2', 'from the fourth window on'],
   ['PATTERN_RTF', '101', 'from 0 to 100'],
+  ['END_OF_TURN', '100', 'from 200 to 10000'],
+  ['END_OF_TURN_UNFINISHED', '1.2', 'whole number'],
   ['PREFER', 'fast', 'prompt, smooth'],
   ['LOG_LEVEL', 'loud', 'debug'],
   ['MAX_SESSIONS', '0', 'from 1'],
@@ -160,6 +163,18 @@ test('prices are USD per million, tokens in and out, and per hour of sound', () 
   });
 });
 
+test('a model sees when it is known to, or said to; the demo does not', () => {
+  const sees = (env: Record<string, string>) => readConfig(env).vision;
+  expect(sees({})).toBe(false);
+  expect(sees({ OPENAI_API_KEY: 'sk' })).toBe(true);
+  expect(sees({ OPENAI_API_KEY: 'sk', OPENAI_MODEL: 'gpt-3.5-turbo' })).toBe(false);
+  expect(sees({ OPENAI_API_KEY: 'sk', OPENAI_MODEL: 'gpt-4o-audio-preview' })).toBe(false);
+  expect(sees({ OPENAI_API_KEY: 'sk', LLM_VISION: 'off' })).toBe(false);
+  expect(sees({ OPENAI_BASE_URL: 'http://localhost:1/v1' })).toBe(false);
+  expect(sees({ OPENAI_BASE_URL: 'http://localhost:1/v1', LLM_VISION: 'on' })).toBe(true);
+  expect(complaintOf({ LLM_VISION: 'on' })).toMatch(/LLM_VISION is "on", but LLM is "demo"/);
+});
+
 test('unknown settings of ours and near misses are reported, strangers are left alone', () => {
   expect(
     readConfig({ RTC_PROT: '1', MAX_SESSION: '5', PATTERN_SPEED: '2', PATH: '/bin', SESSION_MANAGER: 'x', LOGNAME: 'ada' })
@@ -216,6 +231,12 @@ test('listening beyond loopback needs AUTH_SECRET', () => {
 test('ports that collide or run out are refused', () => {
   expect(complaintOf({ PORT: '5001', RTC_PORT: '5000', RTC_WORKERS: '2' })).toMatch(/PORT 5001 collides/);
   expect(complaintOf({ RTC_PORT: '65535', RTC_WORKERS: '2' })).toMatch(/no room/);
+});
+
+test('a finished turn can not be waited for longer than an unfinished one', () => {
+  expect(complaintOf({ END_OF_TURN: '1500' })).toMatch(/END_OF_TURN 1500 is longer than END_OF_TURN_UNFINISHED 1200/);
+  const { patience } = readConfig({ END_OF_TURN: '400', END_OF_TURN_UNFINISHED: '2000' });
+  expect(patience).toEqual({ finished: 400, unfinished: 2_000 });
 });
 
 test('any values: a config or one clear line, nothing else', () => {

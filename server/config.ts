@@ -91,6 +91,8 @@ const Settings = z.object({
   PATTERN_DELAY: integer(0, 600_000).default(0),
   PATTERN_FAIL_AFTER: integer(0, 1_000_000).optional(),
   EXPRESSIONS: oneOf('on', 'off').default('on'),
+  END_OF_TURN: integer(200, 10_000).default(250),
+  END_OF_TURN_UNFINISHED: integer(200, 10_000).default(1_200),
   PREFER: oneOf('prompt', 'smooth').default('prompt'),
   AUTH_SECRET: hidden(16).optional(),
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
@@ -137,6 +139,8 @@ export interface Config extends Providers {
   readonly pattern: PatternSettings;
   /** Faces that can show how they listen and think do. */
   readonly expressions: boolean;
+  /** Silence that ends a host's turn, after words that sound finished and after ones that don't. */
+  readonly patience: { readonly finished: number; readonly unfinished: number };
   /** Each clause as soon as it can't stall, or an utterance without pauses. */
   readonly prefer: 'prompt' | 'smooth';
   readonly authSecret: string | undefined;
@@ -208,6 +212,7 @@ export function readConfig(env: Env): Config {
     renderer: read.RENDERER,
     remote: remoteOf(read),
     pattern: { ...read.PATTERN_RTF, drop: read.PATTERN_DROP, delay: read.PATTERN_DELAY, failAfter: read.PATTERN_FAIL_AFTER },
+    patience: { finished: read.END_OF_TURN, unfinished: read.END_OF_TURN_UNFINISHED },
     prefer: read.PREFER,
     authSecret: read.AUTH_SECRET,
     logLevel: read.LOG_LEVEL,
@@ -234,6 +239,11 @@ function conflictsOf(read: z.infer<typeof Settings>): string[] {
   if (!read.AUTH_SECRET && !LOOPBACK.test(read.HOST)) {
     found.push(
       `HOST is "${read.HOST}", which others can reach: set AUTH_SECRET (at least 16 characters), or leave HOST at 127.0.0.1`,
+    );
+  }
+  if (read.END_OF_TURN > read.END_OF_TURN_UNFINISHED) {
+    found.push(
+      `END_OF_TURN ${read.END_OF_TURN} is longer than END_OF_TURN_UNFINISHED ${read.END_OF_TURN_UNFINISHED}: what sounds finished must be waited for no longer than what doesn't`,
     );
   }
   if (read.RTC_PORT === 0) return found;

@@ -5,6 +5,7 @@ import type { Engine } from '#server/avatars/build.ts';
 import type { ExpressionReels } from '#server/avatars/expression-reels.ts';
 import type { Face } from '#server/avatars/face.ts';
 import type { Phrases } from '#server/avatars/phrases.ts';
+import type { Patience } from '#server/listening/act.ts';
 import type { Vad } from '#server/listening/vad.ts';
 import type { Llm } from '#server/llm/llm.ts';
 import type { Sfu } from '#server/media/sfu.ts';
@@ -30,6 +31,8 @@ export interface Foundation {
   readonly stt: Stt;
   /** Tells speech in microphones from all else. */
   readonly vad: Vad;
+  /** With hosts who pause. */
+  readonly patience: Patience;
   /** The embedded voice, which speaks where the other can't. */
   readonly flite: Tts;
   readonly spending: Spending;

@@ -69,8 +69,8 @@ interface Around {
 }
 
 /** The session's ear: hears the host's microphone beside what the stage itself says. */
-function openEar({ vad, stt, spending, clock, log }: Foundation, { stage, broadcast, language }: Around): Ear {
-  const ear = Ear.open({ vad, stt, language, spend: (usage) => spending.add(usage, {}), clock, log });
+function openEar({ vad, stt, patience, spending, clock, log, metrics }: Foundation, { stage, broadcast, language }: Around): Ear {
+  const ear = Ear.open({ vad, stt, language, patience, spend: (usage) => spending.add(usage, {}), clock, log, metrics });
   broadcast.on('microphone', (microphone) => ear.listen(microphone));
   stage.hearOwn((samples, at) => ear.own(samples, at));
   stage.on('clause', ({ clause }) => ear.said(clause.text));

@@ -47,6 +47,7 @@ export const PROVIDER_FIELDS = {
   HISTORY_TOKENS: integer(0, 10_000_000).default(4_000),
   FILLERS: oneOf('on', 'off').default('on'),
   TOOLS: oneOf('on', 'off').default('on'),
+  LLM_VISION: oneOf('on', 'off').optional(),
 };
 
 /** Never repeated: an address may hold a password. */
@@ -73,6 +74,8 @@ export interface Providers {
   readonly fillers: boolean;
   /** The model may ask the server for the time, and to calculate. */
   readonly tools: boolean;
+  /** The model takes images. */
+  readonly vision: boolean;
 }
 
 export interface OpenAiSettings {
@@ -126,8 +129,14 @@ export function providersOf(read: Read): Providers {
     historyTokens: read.HISTORY_TOKENS,
     fillers: read.FILLERS === 'on',
     tools: read.TOOLS === 'on',
+    vision: read.LLM_VISION === undefined ? isKnownToSee(read) : read.LLM_VISION === 'on',
   };
 }
+
+/** OpenAI's own that answer in text; whether a server of one's own has a model that sees can't be told by its name. */
+const SEEING = /^(chatgpt-4o|gpt-(4o|4\.1|5))(?!.*(audio|realtime|transcribe|tts|search))/;
+
+const isKnownToSee = (read: Read): boolean => llmOf(read) === 'openai' && !read.OPENAI_BASE_URL && SEEING.test(read.OPENAI_MODEL);
 
 /** A server of one's own behind OPENAI_BASE_URL mostly has no voice, so one has to be named for it. */
 function ttsOf(read: Read): Providers['tts'] {
@@ -156,5 +165,6 @@ export function providerConflicts(read: Read): string[] {
   for (const part of ['TTS', 'STT'] as const) {
     if (read[part] === 'elevenlabs' && !read.ELEVENLABS_API_KEY) found.push(`${part} is "elevenlabs": set ELEVENLABS_API_KEY`);
   }
+  if (read.LLM_VISION === 'on' && llmOf(read) === 'demo') found.push('LLM_VISION is "on", but LLM is "demo", which sees nothing');
   return found;
 }

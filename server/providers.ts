@@ -29,7 +29,8 @@ export async function createLlm(config: Config, { clock, log, metrics }: Around)
   const { apiKey, baseUrl, model } = config.openai;
   const patience = patienceOf(config.timeouts.llm, WHOLE.llm);
   const toolbox = config.tools ? new Toolbox([timeTool(clock), arithmeticTool()], { clock, log }) : undefined;
-  return openAiLlm({ apiKey, baseUrl, model, toolbox, patience, clock, failed: counted('openai', 'llm', { log, metrics }) });
+  const failed = counted('openai', 'llm', { log, metrics });
+  return openAiLlm({ apiKey, baseUrl, model, toolbox, sees: config.vision, patience, clock, failed });
 }
 
 /** The voice that is configured; `flite` when it is the embedded one. */

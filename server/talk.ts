@@ -34,13 +34,15 @@ export async function talkOf(
   { avatar, request, sessionId, stage, loop, log }: TalkOptions,
 ): Promise<Talk> {
   const { metrics, renderer, tts, flite, spending, phrases, clock } = foundation;
-  const options = ({ id, traceId, language, voice, signal, mark, spent, working, confirmed }: Utterance): SpeakOptions => ({
+  const options = ({ id, traceId, language, voice, signal, mark, spent, ...utterance }: Utterance): SpeakOptions => ({
     voice: { voice: voice ?? voiceOf(avatar, tts), language },
     request: requestOf(avatar.key, stage, { sessionId, utteranceId: id, traceId }),
     signal,
     mark,
-    working,
-    confirmed,
+    working: utterance.working,
+    confirmed: utterance.confirmed,
+    still: utterance.still,
+    unseen: utterance.unseen,
     spend: (usage) => spending.add(usage, spent),
     renderFailed: (error) => {
       metrics.providerErrors.inc({ provider: renderer.name, kind: 'render' });
@@ -90,6 +92,7 @@ export async function talkOf(
       return speech(utterance.id, say(key.text, { ...foundation, ...voices }, options(utterance)));
     },
     memory: foundation.historyTokens,
+    sees: foundation.llm.sees ?? false,
   };
 }
 

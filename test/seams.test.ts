@@ -11,6 +11,7 @@ import { VideoEncoder } from '#server/media/encoder.ts';
 import type { ExpressionReel } from '#server/media/idle-face.ts';
 import { IdleLoop } from '#server/media/idle-loop.ts';
 import { Reel } from '#server/media/reel.ts';
+import { FADE } from '#server/media/seam.ts';
 import { portraitRenderer } from '#server/render/portrait.ts';
 import type { Renderer, RenderRequest } from '#server/render/renderer.ts';
 import { createMetrics } from '#server/telemetry/metrics.ts';
@@ -66,6 +67,19 @@ describe('on portrait', () => {
       expect(Math.max(...errors), `${late} frames late: ${errors.join(', ')}`).toBeLessThanOrEqual(MOST);
     }
   });
+
+  test.each(POSES)(
+    'nor where a busy machine leaves pictures out; a jump still does: from idle frame %i on',
+    async (idleFrame) => {
+      const spoken = await speech(portrait, 6, { idleFrame });
+      for (const leftOut of [[0], [1], [2, 3], [4, 5]]) {
+        const errors = await switched(loop, idleFrame, spoken, FADE, leftOut);
+        expect(Math.max(...errors), `without ${leftOut.join(', ')}: ${errors.join(', ')}`).toBeLessThanOrEqual(MOST);
+        const elsewhere = spoken.map((picture) => moved(picture, 8));
+        for (const error of await switched(loop, idleFrame, elsewhere, 0, [1])) expect(error).toBeGreaterThan(MOST);
+      }
+    },
+  );
 
   test.each(POSES)('a jump shows, into speech and back, also where the loop blinks: from idle frame %i on', async (idleFrame) => {
     const spoken = await speech(portrait, 6, { idleFrame });

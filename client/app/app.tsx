@@ -1,15 +1,16 @@
 import { useState } from 'react';
 import { AvatarStage } from '#client/react/avatar-stage.tsx';
 import { useAvatar } from '#client/react/use-avatar.ts';
+import { useCountdown } from '#client/react/use-countdown.ts';
+import { useTurns } from '#client/react/use-turns.ts';
 import type { AvatarClient } from '#client/sdk/index.ts';
 import { Captions } from './captions.tsx';
 import { Composer } from './composer.tsx';
-import { useCountdown } from './countdown.ts';
 import { Header } from './header.tsx';
 import { Log } from './log.tsx';
 import { Overlay } from './overlay.tsx';
+import { Shown } from './show.tsx';
 import { Sound } from './sound.tsx';
-import { useTurns } from './turns.ts';
 import { mood } from './words.ts';
 
 /** The page: the stage in the middle, what is said below it, the log at the side. */
@@ -35,6 +36,7 @@ export function App({ client }: { client: AvatarClient }) {
             <i aria-hidden />
             <span data-testid="state">{mood({ state, connection })}</span>
           </p>
+          <Shown client={client} state={snapshot.sight} />
           {!hasEnded && <Sound client={client} sound={snapshot.sound} />}
           <Overlay client={client} snapshot={snapshot} />
         </AvatarStage>

@@ -4,7 +4,8 @@ import { asClientError, type AvatarClient, type Snapshot } from '#client/sdk/ind
 import { ArrowUpIcon, StopIcon } from './icons.tsx';
 import { useHistory } from './history.ts';
 import { Microphone } from './microphone.tsx';
-import { invitation, refusal, trouble } from './words.ts';
+import { Show } from './show.tsx';
+import { blindness, invitation, refusal, trouble } from './words.ts';
 
 type Mode = PromptBody['mode'];
 
@@ -112,6 +113,7 @@ export function Composer({ client, snapshot, onAsked }: ComposerProps) {
             <StopIcon />
             <span>Interrupt</span>
           </button>
+          <Show client={client} state={snapshot.sight} isReady={isReady} />
           <Microphone client={client} state={snapshot.microphone} isReady={isReady} />
           <button type="submit" className="send" data-testid="send" disabled={!isReady || !prompt} aria-label="Send">
             <ArrowUpIcon />
@@ -119,7 +121,7 @@ export function Composer({ client, snapshot, onAsked }: ComposerProps) {
         </div>
       </div>
       <p className="problem" role="alert" data-testid="problem">
-        {problem ?? trouble(snapshot.microphone)}
+        {problem ?? trouble(snapshot.microphone) ?? blindness(snapshot.sight)}
       </p>
     </form>
   );

@@ -38,6 +38,24 @@ export const MicrophoneOffIcon = icon(
     <path d="m3.5 3.5 13 13" />
   </>,
 );
+export const EyeIcon = icon(
+  <>
+    <path d="M2.5 10S5.2 5 10 5s7.5 5 7.5 5-2.7 5-7.5 5-7.5-5-7.5-5z" />
+    <circle cx="10" cy="10" r="2.2" />
+  </>,
+);
+export const CameraIcon = icon(
+  <>
+    <rect x="2.5" y="5.5" width="10.5" height="9" rx="2" />
+    <path d="m13 8.8 4.5-2.3v7L13 11.2" />
+  </>,
+);
+export const ScreenIcon = icon(
+  <>
+    <rect x="2.5" y="4" width="15" height="10" rx="2" />
+    <path d="M7 17h6M10 14v3" />
+  </>,
+);
 export const ChevronUpIcon = icon(<path d="m6 12 4-4 4 4" />);
 export const CopyIcon = icon(<path d="M7.5 7.5v-3h8v8h-3M4.5 7.5h8v8h-8z" />);
 export const DownloadIcon = icon(<path d="M10 3.5v9M6.2 9 10 12.8 13.8 9M4.5 16h11" />);

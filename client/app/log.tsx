@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import type { AvatarClient, LoggedTurn } from '#client/sdk/index.ts';
 import { CloseIcon } from './icons.tsx';
 import { Keep } from './keep.tsx';
-import { milliseconds, timeOfDay } from './words.ts';
+import { milliseconds, picture, timeOfDay } from './words.ts';
 
 /** The stages of a turn in their order, in the words of someone who waits for them. */
 const STAGES: readonly (readonly [string, string])[] = [
@@ -52,7 +52,7 @@ export function Log({ client, avatar = 'Avatar', turns, isOpen, onClose }: LogPr
 }
 
 function Turn({ turn, avatar }: { turn: LoggedTurn; avatar: string }) {
-  const { prompt, mode, spoken, outcome, stages, askedAt, startedAt } = turn;
+  const { prompt, mode, image, spoken, outcome, stages, askedAt, startedAt } = turn;
   const steps = STAGES.flatMap(([name, label]) => (stages?.[name] === undefined ? [] : [{ name, label, ms: stages[name] }]));
   // The way to the first sound and picture is what one waits for; the talk that follows would dwarf it.
   const longest = Math.max(1, ...steps.filter(({ name }) => name !== 'end').map(({ ms }) => ms));
@@ -61,7 +61,7 @@ function Turn({ turn, avatar }: { turn: LoggedTurn; avatar: string }) {
       {prompt !== undefined && (
         <p className="asked">
           <Who name="You" at={askedAt} />
-          {mode === 'say' && <b>Say</b>} {prompt}
+          {mode === 'say' && <b>Say</b>} {prompt} {image && <b>{picture(image)}</b>}
         </p>
       )}
       {spoken && (

@@ -1,5 +1,5 @@
-import { useEffect, useRef } from 'react';
 import type { Microphone, MicrophoneState } from '#client/sdk/index.ts';
+import { useDismiss } from './dismiss.ts';
 
 interface MicrophoneMenuProps {
   readonly microphone: Microphone;
@@ -9,21 +9,7 @@ interface MicrophoneMenuProps {
 
 /** Which microphone, whether it is held to talk, and off. */
 export function MicrophoneMenu({ microphone, state: { devices, deviceId, isPushToTalk }, onClose }: MicrophoneMenuProps) {
-  const menu = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const outside = ({ target }: Event): void => {
-      if (target instanceof Node && !menu.current?.parentElement?.contains(target)) onClose();
-    };
-    const escape = ({ key }: KeyboardEvent): void => {
-      if (key === 'Escape') onClose();
-    };
-    document.addEventListener('pointerdown', outside);
-    document.addEventListener('keydown', escape);
-    return () => {
-      document.removeEventListener('pointerdown', outside);
-      document.removeEventListener('keydown', escape);
-    };
-  }, [onClose]);
+  const menu = useDismiss(onClose);
   return (
     <div ref={menu} id="microphone-menu" className="menu" role="group" aria-label="Microphone options">
       <fieldset>

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type PointerEvent } from 'react';
+import { useCallback, useEffect, useRef, useState, type PointerEvent } from 'react';
 import { useLevel } from '#client/react/use-level.ts';
 import type { AvatarClient, MicrophoneState } from '#client/sdk/index.ts';
 import { ChevronUpIcon, MicrophoneIcon, MicrophoneOffIcon } from './icons.tsx';
@@ -18,6 +18,7 @@ export function Microphone({ client, state, isReady }: MicrophoneProps) {
   const { microphone } = client;
   const { status, isMuted, isPushToTalk, isHeld } = state;
   const [isOpen, setOpen] = useState(false);
+  const close = useCallback(() => setOpen(false), []);
   const button = useRef<HTMLButtonElement>(null);
   const isOff = status === 'off';
   const isHeard = status === 'on' && (isPushToTalk ? isHeld : !isMuted);
@@ -75,7 +76,7 @@ export function Microphone({ client, state, isReady }: MicrophoneProps) {
           <ChevronUpIcon />
         </button>
       )}
-      {!isOff && isOpen && <MicrophoneMenu microphone={microphone} state={state} onClose={() => setOpen(false)} />}
+      {!isOff && isOpen && <MicrophoneMenu microphone={microphone} state={state} onClose={close} />}
     </div>
   );
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -237,6 +238,19 @@ describe('the page', { timeout: 120_000 }, () => {
     } finally {
       await shy.close();
     }
+  });
+
+  it('is twenty lines where the SDK is used alone', async () => {
+    const { url, heard, say, frame } = await serve();
+    const page = await open(`${url}/example.html`);
+    await plays(page);
+    await page.getByRole('textbox').fill('Hello there');
+    await page.getByRole('button').click();
+    await expect.poll(() => heard('prompt')).toEqual([{ text: 'Hello there', mode: 'chat' }]);
+    say('caption', { utteranceId: 'one', clause: 0, text: 'Good morning.', start: frame(), end: frame() + 200 });
+    await page.getByRole('status').filter({ hasText: 'Good morning.' }).waitFor({ timeout: PATIENCE });
+    const lines = await Promise.all(['html', 'ts'].map((type) => readFile(`client/app/example.${type}`, 'utf8')));
+    expect(lines.join('').trim().split('\n').length).toBeLessThanOrEqual(20);
   });
 
   it('copies a link for viewers', async () => {

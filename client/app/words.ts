@@ -1,4 +1,14 @@
-import type { ClientError, Connection, MicrophoneProblem, MicrophoneState, Snapshot } from '#client/sdk/index.ts';
+import type {
+  ClientError,
+  Connection,
+  LoggedTurn,
+  MicrophoneProblem,
+  MicrophoneState,
+  SightProblem,
+  SightSource,
+  SightState,
+  Snapshot,
+} from '#client/sdk/index.ts';
 
 type ErrorCode = ClientError['code'];
 
@@ -56,6 +66,31 @@ export function trouble({ status, problem }: MicrophoneState): string | undefine
   if (problem === 'unplugged' && status !== 'off') return 'That microphone was unplugged; another one goes on.';
   return problem && TROUBLES[problem];
 }
+
+/** The screen has nothing to be blocked, only to be chosen. */
+const DENIED: Readonly<Record<SightSource, string>> = {
+  camera: 'The camera is blocked for this page. Allow it in the address bar and press the button again.',
+  screen: 'No screen was chosen, so nothing is shown. Press the button again to choose one.',
+};
+const BLINDNESS: Readonly<Record<Exclude<SightProblem, 'denied'>, string>> = {
+  unsupported: 'This browser gives this page nothing to show; it takes a current browser and https.',
+  no_device: 'No camera was found. Plug one in and press the button again.',
+  unplugged: 'The camera is gone, so nothing is shown any more. Press the button again when it is back.',
+  busy: 'The camera gives no picture. Close the program that has it and press the button again.',
+  not_sent: 'The picture could not be sent; you are answered without it.',
+  missed: 'The picture came too late; you were answered without it.',
+  refused: 'The model takes no pictures here, so nothing is shown any more. It answers what you say.',
+};
+
+/** Why the avatar doesn't see what is shown, and what helps. */
+export function blindness({ problem, wanted }: SightState): string | undefined {
+  if (problem === 'denied') return DENIED[wanted ?? 'camera'];
+  return problem && BLINDNESS[problem];
+}
+
+/** That a picture went with a turn. */
+export const picture = (image: NonNullable<LoggedTurn['image']>): string =>
+  image === 'seen' ? 'With a picture' : 'Without the picture';
 
 /** What the empty text box says while the microphone is on; undefined while it isn't. */
 export function invitation({ status, isMuted, isPushToTalk, isHeld }: MicrophoneState): string | undefined {

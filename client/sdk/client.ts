@@ -2,10 +2,19 @@ import type { PromptBody } from '#protocol/http.ts';
 import type { AnswerOf } from '#protocol/signalling.ts';
 import { Emitter } from './emitter.ts';
 import { asClientError, ClientError } from './errors.ts';
-import { createToken, obtainSession, transcript, transcriptFile, type Credentials, type TranscriptFormat } from './http.ts';
+import {
+  createToken,
+  obtainSession,
+  showImage,
+  transcript,
+  transcriptFile,
+  type Credentials,
+  type TranscriptFormat,
+} from './http.ts';
 import { Microphone } from './microphone.ts';
 import { Owned } from './owned.ts';
 import { Presence } from './presence.ts';
+import { Sight } from './sight.ts';
 import type { Signalling } from './signalling.ts';
 import { Sound } from './sound.ts';
 import type { AvatarEvents, Connection, ConnectOptions, JoinedSession, LoggedTurn, Snapshot } from './types.ts';
@@ -17,6 +26,8 @@ import type { AvatarEvents, Connection, ConnectOptions, JoinedSession, LoggedTur
 export class AvatarClient extends Emitter<AvatarEvents> {
   /** The host's own, off until it is started. */
   readonly microphone = new Microphone();
+  /** The host's camera or screen, off until it is started; each turn then brings one image of it. */
+  readonly sight = new Sight();
   /** Everything there is to show; replaced, never changed. */
   snapshot: Snapshot = {
     connection: { status: 'connecting', transport: undefined, reason: undefined },
@@ -26,6 +37,7 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     hostCaption: undefined,
     sound: { blocked: false, muted: false, volume: 1 },
     microphone: this.microphone.state,
+    sight: this.sight.state,
     error: undefined,
   };
   readonly #server: URL;
@@ -53,6 +65,11 @@ export class AvatarClient extends Emitter<AvatarEvents> {
       client.#update({ microphone });
       client.emit('microphone', microphone);
     });
+    client.#owned.defer(() => client.sight.close());
+    client.sight.on('change', (sight) => {
+      client.#update({ sight });
+      client.emit('sight', sight);
+    });
     void client.#start();
     return client;
   }
@@ -64,9 +81,16 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     this.#presence?.media.attach(video);
   }
 
-  /** Says something to the avatar (`chat`), or lets it say the text as it is (`say`). Host only. @throws ClientError */
+  /** What plays there over WebRTC, for a recorder or a canvas; undefined before it does, and over HLS. */
+  get stream(): MediaStream | undefined {
+    return this.#presence?.media.stream;
+  }
+
+  /** Says something to the avatar (`chat`), with an image of now while `sight` is on, or lets it say the text as it is (`say`). Host only. @throws ClientError */
   async prompt(text: string, mode: PromptBody['mode'] = 'chat'): Promise<{ utteranceId: string }> {
-    return this.#signalling.request('prompt', { text, mode });
+    const signalling = this.#signalling;
+    const image = mode === 'chat' ? await this.sight.show() : undefined;
+    return signalling.request('prompt', { text, mode, ...(image === undefined ? {} : { image }) });
   }
 
   /** Cuts what is being said, and what waits to be. Host only. @throws ClientError */
@@ -87,12 +111,13 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     const { session } = this.snapshot;
     if (!session) throw new ClientError('not_ready', 'There is no session yet.');
     const { turns } = await transcript(this.#server, session, this.#owned.signal);
-    return turns.map(({ utteranceId, mode, prompt, spoken, state, askedAt, startedAt }) => ({
+    return turns.map(({ utteranceId, mode, prompt, image, spoken, state, askedAt, startedAt }) => ({
       utteranceId,
       mode,
       askedAt,
       ...(startedAt === undefined ? {} : { startedAt }),
       ...(prompt === undefined ? {} : { prompt }),
+      ...(image === undefined ? {} : { image }),
       ...(spoken === '' ? {} : { spoken }),
       ...(state === 'done' || state === 'interrupted' || state === 'failed' ? { outcome: state } : {}),
     }));
@@ -152,14 +177,17 @@ export class AvatarClient extends Emitter<AvatarEvents> {
     this.#presence = presence;
     this.#owned.defer(() => presence.close());
     this.#owned.defer(() => this.#sound.close());
-    this.#watch(presence);
+    this.#watch(presence, session);
     if (this.#video) presence.media.attach(this.#video);
   }
 
-  #watch(presence: Presence): void {
+  #watch(presence: Presence, session: Credentials): void {
     presence.on('joined', (answer, isNew) => {
       this.#joined(answer);
-      this.microphone.joined({ signalling: presence.signalling, rtpCapabilities: answer.rtpCapabilities }, isNew);
+      const { signalling } = presence;
+      this.microphone.joined({ signalling, rtpCapabilities: answer.rtpCapabilities }, isNew);
+      const send = (image: Blob, signal: AbortSignal) => showImage(this.#server, session, image, signal);
+      this.sight.joined({ signalling, send }, { mayShow: answer.sees && answer.role === 'host', isNew });
     });
     presence.on('recovered', () => {
       this.#update({ error: undefined });
@@ -178,7 +206,11 @@ export class AvatarClient extends Emitter<AvatarEvents> {
       this.#update({ hostCaption });
       this.emit('hostCaption', hostCaption);
     });
-    presence.on('turn', (turn) => this.emit('turn', turn));
+    presence.on('look', () => void this.sight.show());
+    presence.on('turn', (turn) => {
+      this.sight.told(turn.image);
+      this.emit('turn', turn);
+    });
     presence.on('segment', (segment) => this.emit('segment', segment));
     presence.on('stats', (stats) => this.emit('stats', stats));
     presence.on('error', (error) => this.#report(error));

@@ -1,5 +1,13 @@
 import type { z } from 'zod';
-import { CreatedSession, CreatedToken, StageStatus, Transcript, type CreateSession, type Role } from '#protocol/http.ts';
+import {
+  CreatedSession,
+  CreatedToken,
+  ImageShown,
+  StageStatus,
+  Transcript,
+  type CreateSession,
+  type Role,
+} from '#protocol/http.ts';
 import { backoff } from './backoff.ts';
 import { asClientError, ClientError, httpError } from './errors.ts';
 import type { Owned } from './owned.ts';
@@ -14,6 +22,7 @@ export interface Credentials {
 interface Call<Answer extends z.ZodType> {
   readonly path: string;
   readonly answer: Answer;
+  /** Sent as JSON, but for an image, which is sent as it is. */
   readonly body?: unknown;
   readonly token?: string | undefined;
   readonly signal: AbortSignal;
@@ -57,6 +66,11 @@ export function createToken(
   return call(server, { path: `/v1/sessions/${id}/tokens`, answer: CreatedToken, body: { role }, token, signal });
 }
 
+/** `POST /v1/sessions/:id/images`. @throws ClientError */
+export function showImage(server: URL, { id, token }: Credentials, image: Blob, signal: AbortSignal): Promise<ImageShown> {
+  return call(server, { path: `/v1/sessions/${id}/images`, answer: ImageShown, body: image, token, signal });
+}
+
 /** `GET /v1/sessions/:id/stage`. @throws ClientError */
 export function stageStatus(server: URL, { id, token }: Credentials, signal: AbortSignal): Promise<StageStatus> {
   return call(server, { path: `/v1/sessions/${id}/stage`, answer: StageStatus, token, signal });
@@ -97,10 +111,10 @@ async function call<Answer extends z.ZodType>(
   const response = await fetch(new URL(path, server), {
     method: body === undefined ? 'GET' : 'POST',
     headers: {
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined ? {} : { 'content-type': body instanceof Blob ? body.type : 'application/json' }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: body instanceof Blob ? body : JSON.stringify(body) }),
     signal,
   }).catch((cause: unknown) => {
     throw new ClientError('unreachable', `The server at ${server.origin} can't be reached.`, { cause });

@@ -121,6 +121,11 @@ export class Media extends Emitter<MediaEvents> {
     this.#take('retry');
   }
 
+  /** What the element plays over WebRTC; undefined before it does, and over HLS. */
+  get stream(): MediaStream | undefined {
+    return this.#stream;
+  }
+
   /** What was measured since the last call; undefined without a picture. */
   async measure(): Promise<Measured | undefined> {
     return this.hasPicture ? this.#attempt?.measure() : undefined;

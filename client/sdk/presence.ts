@@ -1,4 +1,4 @@
-import type { AnswerOf, MicrophoneClosed, StateEvent } from '#protocol/signalling.ts';
+import type { AnswerOf, Look, MicrophoneClosed, StateEvent } from '#protocol/signalling.ts';
 import { Emitter } from './emitter.ts';
 import { asClientError, ClientError, serverError } from './errors.ts';
 import { playlistUrl, stageStatus, type Credentials } from './http.ts';
@@ -24,6 +24,8 @@ export type PresenceEvents = Pick<AvatarEvents, 'state' | 'caption' | 'hostCapti
   recovered: [];
   /** The server closed this client's microphone. */
   microphoneclosed: [MicrophoneClosed];
+  /** A turn that is spoken wants to see what this client shows. */
+  look: [Look];
   /** What `connection` says may have changed. */
   change: [];
   /** It is over, for good. */
@@ -160,6 +162,8 @@ export class Presence extends Emitter<PresenceEvents> {
         return this.emit('segment', value);
       case 'microphone_closed':
         return this.emit('microphoneclosed', value);
+      case 'look':
+        return this.emit('look', value);
       case 'rejoin':
         return this.media.moved(value.withinMs);
       case 'error':

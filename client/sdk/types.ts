@@ -4,6 +4,7 @@ import type { ShownCaption } from './captions.ts';
 import type { ClientError } from './errors.ts';
 import type { MicrophoneState } from './microphone.ts';
 import type { TransportChoice } from './plan.ts';
+import type { SightState } from './sight.ts';
 import type { SoundState } from './sound.ts';
 import type { Stats } from './stats.ts';
 
@@ -49,6 +50,8 @@ export interface Snapshot {
   readonly sound: SoundState;
   /** The host's own. */
   readonly microphone: MicrophoneState;
+  /** What the host lets the avatar see. */
+  readonly sight: SightState;
   /** The last thing that went wrong and still matters. */
   readonly error: ClientError | undefined;
 }
@@ -66,6 +69,7 @@ export type AvatarEvents = {
   turn: [TurnEvent];
   sound: [SoundState];
   microphone: [MicrophoneState];
+  sight: [SightState];
   segment: [SegmentPublished];
   /** Each 5 s while there is a picture. */
   stats: [Stats];

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { readText } from '../setup/cache.mjs';
 import { buildPage } from '../setup/page.mjs';
 import { run } from '../setup/run.mjs';
-import { pythonChecks, pythonTests } from './python.ts';
+import { pythonChecks } from './python.ts';
 import { endStrays, marked } from './strays.ts';
 import { add, FAILED, PASSED, retriedIn, tallyOf, type Check, type Outcome } from './tally.ts';
 
-/** What looks at the sources of the checkout at `root`, dearest first: side by side they take as long as that one. */
+/** What looks at the sources of the checkout at `root`, dearest first: side by side they take little longer than that one. */
 export function sourceChecks(root: string): Check[] {
   const env = process.stdout.isTTY ? { FORCE_COLOR: '1', ...process.env } : process.env;
   const tool = (name: string, command: string, ...args: string[]): Check => ({
@@ -52,12 +52,11 @@ async function page(root: string): Promise<Outcome> {
   }
 }
 
-/** Every test, which says as it goes what came of each file. `filters` narrow it to matching files, those of gpu-render/ and all others. */
+/** The tests, which say as they go what came of each file. `filters` narrow them to matching files; those of gpu-render/ are Python's. */
 export function testChecks(root: string, filters: readonly string[]): Check[] {
   const own = filters.filter((filter) => !filter.startsWith('gpu-render/'));
-  const nothing = filters.length > 0 && own.length === 0;
-  const tests: Check = { name: 'tests', run: () => vitest(root, join(root, 'node_modules', '.bin', 'vitest'), own) };
-  return [...pythonTests(root, filters), ...(nothing ? [] : [tests])];
+  if (filters.length > 0 && own.length === 0) return [];
+  return [{ name: 'tests', run: () => vitest(root, join(root, 'node_modules', '.bin', 'vitest'), own) }];
 }
 
 async function vitest(root: string, command: string, filters: readonly string[]): Promise<Outcome> {

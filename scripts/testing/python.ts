@@ -34,8 +34,9 @@ async function pytest(root: string, files: readonly string[]): Promise<Outcome> 
   rmSync(report, { force: true });
   const id = randomUUID();
   const args = ['-m', 'pytest', '--quiet', '-rs', `--junitxml=${report}`, ...files];
-  const { code } = await run(DEBIAN_PYTHON, args, { cwd: join(root, FOLDER), env: marked(process.env, id) });
-  const strays = await endStrays(id, 5_000);
-  for (const stray of strays) console.error(`left running by the tests: ${stray}`);
-  return { tally: add(pytestTallyOf(readText(report), code), strays.length > 0 ? FAILED : PASSED), output: '' };
+  const env = marked(process.env, id);
+  const { code, output } = await run(DEBIAN_PYTHON, args, { cwd: join(root, FOLDER), env, quiet: true });
+  const strays = (await endStrays(id, 5_000)).map((stray) => `left running by the tests: ${stray}`);
+  const tally = add(pytestTallyOf(readText(report), code), strays.length > 0 ? FAILED : PASSED);
+  return { tally, output: [output.trimEnd(), ...strays].join('\n') };
 }

@@ -24,6 +24,8 @@ const USUAL = {
   whep: [600, 60],
   /** Per session. */
   prompt: [120, 60],
+  /** Images shown, per session. */
+  image: [60, 60],
   /** Tokens issued, per session. */
   token: [600, 60],
   /** Events, per socket; who goes on regardless is cut off at the flood. */

@@ -21,6 +21,11 @@ export interface Size {
   readonly height: number;
 }
 
+/** One picture of what the host shows: a JPEG with nothing in it but the picture. It is never written anywhere. */
+export interface Still extends Size {
+  readonly jpeg: Uint8Array;
+}
+
 /** The smallest text given to TTS. `index` counts from 0 within its utterance. */
 export interface Clause {
   readonly index: number;

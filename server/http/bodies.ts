@@ -9,9 +9,10 @@ declare module 'fastify' {
   }
 }
 
+export const IMAGE_TYPE = 'image/jpeg';
 const SDP_TYPES = ['application/sdp', 'application/trickle-ice-sdpfrag'];
 
-/** How bodies become values: JSON and SDP, refused when they are not UTF-8 instead of being quietly repaired. */
+/** How bodies become values: JSON and SDP, refused when they are not UTF-8 instead of being quietly repaired; images as they are. */
 export function acceptBodies(app: App): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
@@ -25,6 +26,7 @@ export function acceptBodies(app: App): void {
     const text = decoded(body);
     return text instanceof Error ? done(text) : done(null, text);
   });
+  app.addContentTypeParser(IMAGE_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('preValidation', async (request) => checkType(request));
 }
 

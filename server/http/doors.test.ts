@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireDoors } from './doors.ts';
 import { bearer, silentHttp, type Opened, type SilentHttp } from './http.fixture.ts';
 import type { App } from './options.ts';
+import { jpeg } from '#server/sessions/still.fixture.ts';
 
 const SECRET = 'sixteen characters at least';
 const SDP = 'application/sdp';
@@ -14,9 +15,10 @@ const avatarForm = [
   '--part\r\nContent-Disposition: form-data; name="image"; filename="ada.png"\r\n\r\npixels\r\n--part--\r\n',
 ].join('');
 /** What a route needs to succeed, where `{}` as JSON won't do. */
-const BODIES: Readonly<Record<string, { type?: string; payload: string }>> = {
+const BODIES: Readonly<Record<string, { type?: string; payload: string | Buffer }>> = {
   'POST /v1/sessions/:id/tokens': { payload: '{"role":"viewer"}' },
   'POST /v1/sessions/:id/prompts': { payload: '{"text":"hi","mode":"say"}' },
+  'POST /v1/sessions/:id/images': { type: 'image/jpeg', payload: jpeg() },
   'POST /v1/sessions/:id/whep': { type: SDP, payload: 'v=0\r\n' },
   'POST /v1/avatars': { type: FORM, payload: avatarForm },
   'PUT /v1/avatars/:avatar': { type: FORM, payload: avatarForm },
@@ -90,6 +92,7 @@ describe('every route', () => {
       'DELETE /v1/sessions/:id': 'host',
       'POST /v1/sessions/:id/tokens': 'host',
       'POST /v1/sessions/:id/prompts': 'host',
+      'POST /v1/sessions/:id/images': 'host',
       'POST /v1/sessions/:id/interrupt': 'host',
       'GET /v1/sessions/:id/transcript': 'viewer',
       'GET /v1/sessions/:id/stage': 'viewer',

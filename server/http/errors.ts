@@ -3,11 +3,10 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Duplex } from 'node:stream';
 import { asAvatarError, AvatarError, isAbort } from '#base/errors.ts';
 import type { ErrorCode } from '#protocol/errors.ts';
-import { MAX_BODY } from './options.ts';
 
 /** Answers any thrown value as `{error: {code, message, details?}}`. */
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = translate(thrown);
+  const error = translate(thrown, request);
   if (error.status >= 500 && !isAbort(thrown)) request.log.error({ err: thrown, code: error.code }, 'request failed');
   if (error.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
   const retryAfterMs = error.details?.retryAfterMs;
@@ -42,7 +41,6 @@ export function writeByHand(socket: Duplex, line: string, message: string): void
 
 /** Fastify's own errors by their code, others by their status. */
 const KNOWN: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', `The body may have at most ${MAX_BODY} bytes.`],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported_media_type',
     'The Content-Type is not accepted here; JSON calls take application/json.',
@@ -57,11 +55,15 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   415: 'unsupported_media_type',
 };
 
-function translate(thrown: unknown): AvatarError {
+function translate(thrown: unknown, request: FastifyRequest): AvatarError {
   if (thrown instanceof AvatarError) return thrown;
   if (hasZodFastifySchemaValidationErrors(thrown)) return invalid(thrown);
   if (!(thrown instanceof Error)) return asAvatarError(thrown);
   const { code, statusCode = 500, message } = thrown as FastifyError;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const most = request.routeOptions.bodyLimit;
+    return new AvatarError('payload_too_large', `The body may have at most ${most} bytes.`, { cause: thrown });
+  }
   const known = KNOWN[code];
   if (known) return new AvatarError(known[0], known[1], { cause: thrown });
   if (statusCode < 400 || statusCode >= 500) return asAvatarError(thrown);

@@ -37,9 +37,20 @@ const type = fc.constantFrom(
   'application/json; charset=utf-8',
   'application/sdp',
   'application/trickle-ice-sdpfrag',
+  'image/jpeg',
   'text/plain',
 );
-const path = fc.constantFrom('', '/tokens', '/prompts', '/interrupt', '/whep', '/whep/whep-viewer-1', '/transcript', '/stage');
+const path = fc.constantFrom(
+  '',
+  '/tokens',
+  '/prompts',
+  '/images',
+  '/interrupt',
+  '/whep',
+  '/whep/whep-viewer-1',
+  '/transcript',
+  '/stage',
+);
 const authorization = fc.oneof(
   fc.constant(undefined),
   fc.constant(''),

@@ -14,6 +14,7 @@ import { createGuard } from './guard.ts';
 import { headersOf } from './headers.ts';
 import { health } from './health.ts';
 import { hls } from './hls.ts';
+import { images } from './images.ts';
 import { interrupt } from './interrupt.ts';
 import { metrics } from './metrics.ts';
 import { MAX_BODY, type App, type HttpOptions } from './options.ts';
@@ -37,6 +38,7 @@ export async function createHttp(options: HttpOptions): Promise<App> {
   sessions(app, options, guard);
   tokens(app, options, guard);
   prompts(app, options, guard);
+  images(app, options, guard);
   interrupt(app, options, guard);
   transcript(app, options, guard);
   stage(app, options, guard);

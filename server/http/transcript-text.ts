@@ -1,4 +1,5 @@
 import type { Turn } from '#protocol/http.ts';
+import { SHOWN } from '#server/sessions/history.ts';
 
 /** What is known of who said what, and when (Unix ms). */
 interface Line {
@@ -29,9 +30,10 @@ export function asVtt(turns: readonly Turn[], avatar: string): string {
 }
 
 function linesOf(turns: readonly Turn[], avatar: string): Line[] {
-  return turns.flatMap(({ mode, prompt, spoken, state, askedAt, startedAt, endedAt }) => {
+  return turns.flatMap(({ mode, prompt, image, spoken, state, askedAt, startedAt, endedAt }) => {
     const from = startedAt ?? askedAt;
-    const asked = { who: mode === 'say' ? 'You (to be said)' : 'You', text: flat(prompt ?? ''), from: askedAt };
+    const shown = image ? ` ${SHOWN[image]}` : '';
+    const asked = { who: mode === 'say' ? 'You (to be said)' : 'You', text: `${flat(prompt ?? '')}${shown}`, from: askedAt };
     const mark = state === 'interrupted' ? ' [interrupted]' : state === 'failed' ? ' [failed]' : '';
     const said = { who: avatar, text: `${flat(spoken)}${mark}`.trim(), from, to: Math.max(endedAt ?? 0, from + SHORTEST) };
     return [

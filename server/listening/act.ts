@@ -28,8 +28,8 @@ export type Dismissal = 'echo' | 'noise' | 'backchannel' | 'command' | 'unheard'
  * `duck` is followed by `unduck` or `interrupt`; `interrupt` may also come alone, and always before a `turn` that replaces a reply.
  */
 export type FloorAct =
-  /** `from`: clock ms, preroll included. */
-  | { readonly act: 'phraseBegins'; readonly phrase: number; readonly from: number }
+  /** Clock ms: `from` when its sound begins, preroll included, `since` when its voice set in. */
+  | { readonly act: 'phraseBegins'; readonly phrase: number; readonly from: number; readonly since: number }
   | { readonly act: 'phraseEnds'; readonly phrase: number }
   | { readonly act: 'dismiss'; readonly phrase: number; readonly why: Dismissal }
   /** The host took the floor, or leaves it again without a turn. */
@@ -68,6 +68,21 @@ export interface FloorOptions {
   readonly giveUpMs: number;
 }
 
+/** The silence that ends a turn, ms since its last voiced frame: after a clause that sounds finished, and after one that goes on. */
+export interface Patience {
+  readonly finished: number;
+  readonly unfinished: number;
+}
+
+/** What may be finished or not waits for this share of the time between the two. */
+const UNSURE = 7 / 19;
+
+export const patienceOf = ({ finished, unfinished }: Patience) => ({
+  finishedMs: finished,
+  unsureMs: Math.round(finished + (unfinished - finished) * UNSURE),
+  unfinishedMs: unfinished,
+});
+
 export const FLOOR: FloorOptions = {
   language: 'en',
   voiceFrom: 0.5,
@@ -75,9 +90,7 @@ export const FLOOR: FloorOptions = {
   prerollMs: 300,
   pauseMs: 200,
   longestMs: 30_000,
-  finishedMs: 250,
-  unsureMs: 600,
-  unfinishedMs: 1_200,
+  ...patienceOf({ finished: 250, unfinished: 1_200 }),
   decideMs: 600,
   stableMs: 100,
   drafts: 3,

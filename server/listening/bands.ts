@@ -3,6 +3,9 @@ const EDGES = [180, 280, 380, 490, 610, 750, 910, 1_100, 1_320, 1_580, 1_880, 2_
 
 export const BANDS = EDGES.length - 1;
 
+/** No band counts for more, dB. */
+const CLEAR_DB = 12;
+
 /** Sums of bins in bands, of spectra of so many samples at 16 kHz. */
 export class Bands {
   readonly #edges: readonly number[];
@@ -28,4 +31,14 @@ export class Bands {
       into[band] = sum;
     }
   }
+}
+
+/** How far what was heard is above what was to be expected, dB, the middle of all bands. */
+export function above(heard: Float64Array, expected: Float64Array, noise: Float64Array): number {
+  let sum = 0;
+  for (let band = 0; band < BANDS; band += 1) {
+    const db = 10 * Math.log10(heard[band]! / (expected[band]! + 3 * noise[band]! + 1e-9) + 1e-9);
+    sum += Math.min(CLEAR_DB, Math.max(0, db));
+  }
+  return sum / BANDS;
 }

@@ -1,23 +1,29 @@
 import { expect, it } from 'vitest';
-import { VirtualClock } from '#base/clock.ts';
+import { sleep, VirtualClock, type Clock } from '#base/clock.ts';
 import { AvatarError } from '#base/errors.ts';
 import { createLog } from '#base/log.ts';
 import type { MicrophoneChunk } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import type { Stt } from '#server/stt/stt.ts';
+import { createMetrics } from '#server/telemetry/metrics.ts';
+import type { Patience } from './act.ts';
 import { Ear, type Conversation } from './ear.ts';
+import type { Vad } from './vad.ts';
 
 const CHUNK = 320;
 const CHUNK_MS = 20;
 
-/** Takes loud sound for speech. */
-const loudnessVad = {
+/** Takes loud sound for speech, and `ms` for each answer. */
+const loudnessVad = (clock: Clock, ms: number): Vad => ({
   open: () => ({
-    hear: (frame: Int16Array) => Promise.resolve(frame.some((sample) => Math.abs(sample) > 1_000) ? 1 : 0),
+    async hear(frame) {
+      if (ms > 0) await sleep(clock, ms);
+      return frame.some((sample) => Math.abs(sample) > 1_000) ? 1 : 0;
+    },
     close: () => undefined,
   }),
   close: () => Promise.resolve(),
-};
+});
 
 /** Understands each phrase as the next of `texts`, once it is over; an error is thrown. */
 function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: number[] } {
@@ -39,7 +45,7 @@ function forgetfulStt(texts: (string | AvatarError)[]): Stt & { readonly heard: 
 }
 
 /** An ear on a virtual clock with somebody who speaks in turns of loud sound and silence, and all it told. */
-function listening(texts: (string | AvatarError)[]) {
+function listening(texts: (string | AvatarError)[], detectionMs = 0, patience: Patience = { finished: 250, unfinished: 1_200 }) {
   const clock = new VirtualClock();
   const stt = forgetfulStt(texts);
   const told: string[] = [];
@@ -62,7 +68,16 @@ function listening(texts: (string | AvatarError)[]) {
     deaf: ({ message }) => told.push(`deaf ${message}`),
   };
   const log = createLog('error', { write: () => undefined });
-  const ear = Ear.open({ vad: loudnessVad, stt, language: 'en', spend: () => undefined, clock, log });
+  const ear = Ear.open({
+    vad: loudnessVad(clock, detectionMs),
+    stt,
+    language: 'en',
+    patience,
+    spend: () => undefined,
+    clock,
+    log,
+    metrics: createMetrics(),
+  });
   ear.serve(conversation);
   const microphone = new Queue<MicrophoneChunk>(1_000);
   ear.listen(microphone);
@@ -94,6 +109,23 @@ it('makes a turn of what the host says, with the sound of the whole phrase, a li
   await ear.close('over');
 });
 
+it('is as patient as it is told to be', async () => {
+  for (const [text, within, after] of [
+    ['what is the time?', 250, 700],
+    ['and then I', 700, 2_000],
+  ] as const) {
+    const { ear, speak, told } = listening([text], 0, { finished: 700, unfinished: 2_000 });
+    const turns = (): string[] => told.filter((line) => line.startsWith('turn'));
+    await speak(400, false);
+    await speak(600, true);
+    await speak(within + 100, false);
+    expect(turns()).toEqual([]);
+    await speak(after - within + 100, false);
+    expect(turns()).toEqual([`turn ${text}`]);
+    await ear.close('over');
+  }
+});
+
 it('silences the avatar as soon as the host speaks, and lets it go on after a sign of listening', async () => {
   const { ear, speak, told } = listening(['mm-hm']);
   ear.avatar(true);
@@ -102,6 +134,15 @@ it('silences the avatar as soon as the host speaks, and lets it go on after a si
   expect(told).toEqual(['duck']);
   await speak(1_000, false);
   expect(told.filter((line) => /duck|interrupt|turn/.test(line))).toEqual(['duck', 'unduck']);
+  await ear.close('over');
+});
+
+it('silences it in time, however long it has listened, though each answer of the voice detector is late', async () => {
+  const { ear, speak, told } = listening(['mm-hm'], 100);
+  await speak(20_000, false);
+  ear.avatar(true);
+  await speak(96 + 100 + 2 * 32, true);
+  expect(told).toEqual(['duck']);
   await ear.close('over');
 });
 

@@ -1,17 +1,17 @@
-import { sleep, type Clock } from '#base/clock.ts';
+import { sleep } from '#base/clock.ts';
 import { asAvatarError, type AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
-import type { Log } from '#base/log.ts';
 import type { MicrophoneChunk } from '#base/media.ts';
 import type { Spend } from '#base/usage.ts';
 import type { PromptBody } from '#protocol/http.ts';
 import type { Stt } from '#server/stt/stt.ts';
 import type { Heard } from '#server/telemetry/timeline.ts';
-import { FLOOR, type FloorAct, type FloorFrame } from './act.ts';
+import { patienceOf, type FloorAct, type Patience } from './act.ts';
 import { Decimator } from './decimator.ts';
+import { Detection, type DetectionOptions } from './detection.ts';
 import { EchoGuard } from './echo.ts';
 import { Floor } from './floor.ts';
-import { Framer, FRAME_MS, SILENT_FRAME } from './framer.ts';
+import { Framer, FRAME_MS } from './framer.ts';
 import { Recognitions } from './recognitions.ts';
 import type { Vad } from './vad.ts';
 
@@ -47,15 +47,14 @@ export interface Conversation {
   deaf(error: AvatarError): void;
 }
 
-export interface EarOptions {
+export interface EarOptions extends DetectionOptions {
   readonly vad: Vad;
   readonly stt: Stt;
   /** BCP 47. */
   readonly language: string;
+  readonly patience: Patience;
   /** Told what the recogniser used. */
   readonly spend: Spend;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** A microphone that is gone is taken for silent for so long, so that what was begun comes to its end, ms. */
@@ -78,7 +77,7 @@ export class Ear {
 
   private constructor(options: EarOptions) {
     this.#options = options;
-    this.#floor = new Floor({ language: options.language });
+    this.#floor = new Floor({ language: options.language, ...patienceOf(options.patience) });
     this.#recognitions = new Recognitions(options, {
       heard: (text) => {
         this.#transcribedAt = text.at;
@@ -139,36 +138,50 @@ export class Ear {
   }
 
   async #hear(microphone: AsyncIterable<MicrophoneChunk>, signal: AbortSignal): Promise<void> {
-    const { vad, stt, language, clock } = this.#options;
+    const { vad, stt, language } = this.#options;
     stt.prepare(language);
     const stream = vad.open();
-    const framer = new Framer();
-    const guard = new EchoGuard();
-    const own = (this.#own = { guard, decimator: new Decimator() });
-    const isOver = (): boolean => signal.aborted;
+    const detection = new Detection(stream, this.#options);
+    const own = (this.#own = { guard: new EchoGuard(), decimator: new Decimator() });
     try {
-      for await (const chunk of microphone) {
-        for (const { samples, at } of framer.take(chunk)) {
-          const { near, rest } = guard.judge(samples, at);
-          const speech = await stream.hear(rest);
-          if (isOver()) return;
-          this.#frame(rest, { at, speech, near });
-        }
-      }
-      for (let ms = 0; ms < SILENCE_AFTER; ms += FRAME_MS) {
-        await sleep(clock, FRAME_MS, signal);
-        if (isOver()) return;
-        this.#frame(SILENT_FRAME, { at: clock.now(), speech: 0, near: false });
-      }
+      await Promise.all([this.#judge(microphone, own.guard, detection, signal), this.#follow(detection, signal)]);
     } finally {
       stream.close();
       if (this.#own === own) this.#own = undefined;
     }
   }
 
-  #frame(samples: Int16Array, frame: FloorFrame): void {
-    this.#recognitions.sound(samples, frame.at);
-    this.#do(this.#floor.frame(frame));
+  async #judge(
+    microphone: AsyncIterable<MicrophoneChunk>,
+    guard: EchoGuard,
+    detection: Detection,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const framer = new Framer();
+    try {
+      for await (const chunk of microphone) {
+        for (const { samples, at } of framer.take(chunk)) {
+          const { near, rest } = guard.judge(samples, at);
+          const isRead = await detection.push({ samples: rest, at, near });
+          if (!isRead || signal.aborted) return;
+        }
+      }
+      for (let ms = 0; ms < SILENCE_AFTER && !signal.aborted; ms += FRAME_MS) {
+        await sleep(clock, FRAME_MS, signal);
+        await detection.silence(clock.now());
+      }
+    } finally {
+      detection.end();
+    }
+  }
+
+  async #follow(detection: Detection, signal: AbortSignal): Promise<void> {
+    for await (const { samples, ...frame } of detection) {
+      if (signal.aborted) return;
+      this.#recognitions.sound(samples, frame.at);
+      this.#do(this.#floor.frame(frame));
+    }
   }
 
   #do(acts: readonly FloorAct[]): void {
@@ -183,7 +196,7 @@ export class Ear {
     if (!conversation || this.#life.state !== 'open') return;
     switch (act.act) {
       case 'phraseBegins':
-        this.#onset = act.from + FLOOR.prerollMs;
+        this.#onset = act.since;
         this.#recognitions.begin(act.phrase, act.from);
         break;
       case 'phraseEnds':

@@ -84,8 +84,8 @@ export class EchoFilter {
       const [x, w, p] = [this.#sent[(this.#first + block) % BLOCKS]!, this.#path[block]!, this.#doubt[block]!];
       for (let bin = 0, re = 0; bin < this.#bins; bin += 1, re += 2) {
         const [a, b] = [x[re]!, x[re + 1]!];
-        // Half of the power of two blocks is in the one that counts.
-        const gain = p[bin]! / (0.5 * risk[bin]! + near[bin]! + 1e-9);
+        // Half of the power of two blocks is in the one that counts; a step that reckons with so little is too long for an echo in the middle of a block.
+        const gain = p[bin]! / (risk[bin]! + near[bin]! + 1e-9);
         const [c, d] = [error[re]!, error[re + 1]!];
         w[re]! += gain * (a * c + b * d);
         w[re + 1]! += gain * (a * d - b * c);

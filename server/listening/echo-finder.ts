@@ -19,6 +19,8 @@ export interface Found {
 const LOUDER = 16;
 /** Lags this near to the best are the best, too: 8 ms. */
 const NEIGHBOURS = 128;
+/** Lags that are about the same, samples. */
+const ABOUT = 8;
 
 /** Finds where, in all that was sent lately, a piece of what was heard comes from. */
 export class EchoFinder {
@@ -28,6 +30,9 @@ export class EchoFinder {
   readonly #a = new Float64Array(2 * this.#spectra.bins);
   readonly #b = new Float64Array(2 * this.#spectra.bins);
   readonly #energy = new Float64Array(SIZE + 1);
+  /** Energy and length of what was looked for last. */
+  #own = 0;
+  #length = 0;
 
   /**
    * Looks for `heard`, which ended at sample `end` of the line, among lags up to `longest`. With `taps` (a path that was learned) what was sent is
@@ -51,33 +56,41 @@ export class EchoFinder {
     sound.fill(0);
     sound.set(heard);
     flatten(sound.subarray(0, heard.length));
-    let own = 0;
-    for (const sample of sound) own += sample * sample;
+    this.#own = sound.reduce((all, sample) => all + sample * sample, 0);
+    this.#length = heard.length;
     spectra.of(sound, b);
     multiply(a, b, true);
     spectra.back(a, sound);
-    return this.#best(own, heard.length, Math.min(longest, SIZE - heard.length - (taps ? TAPS : 0)));
+    return this.#best(Math.min(longest, SIZE - heard.length - (taps ? TAPS : 0)));
   }
 
   #sum(sound: Float64Array): void {
     for (let at = 0; at < SIZE; at += 1) this.#energy[at + 1] = this.#energy[at]! + sound[at]! ** 2;
   }
 
-  #share(lag: number, own: number, length: number): number {
+  /** The share with a lag that is about `lag`, of what was looked for last. */
+  shareNear(lag: number): number {
+    let best = 0;
+    for (let near = Math.max(0, lag - ABOUT); near <= lag + ABOUT; near += 1) best = Math.max(best, this.#share(near));
+    return best;
+  }
+
+  #share(lag: number): number {
+    const [own, length] = [this.#own, this.#length];
     const start = SIZE - length - lag;
     const energy = this.#energy[start + length]! - this.#energy[start]!;
     return energy * LOUDER < own ? 0 : this.#sound[start]! ** 2 / (own * energy + 1e-12);
   }
 
-  #best(own: number, length: number, longest: number): Found {
+  #best(longest: number): Found {
     const best = { lag: 0, share: 0 };
     for (let lag = 0; lag <= longest; lag += 1) {
-      const share = this.#share(lag, own, length);
+      const share = this.#share(lag);
       if (share > best.share) Object.assign(best, { lag, share });
     }
     let rival = 0;
     for (let lag = 0; lag <= longest; lag += 1)
-      if (Math.abs(lag - best.lag) > NEIGHBOURS) rival = Math.max(rival, this.#share(lag, own, length));
+      if (Math.abs(lag - best.lag) > NEIGHBOURS) rival = Math.max(rival, this.#share(lag));
     return { ...best, rival };
   }
 }

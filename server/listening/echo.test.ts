@@ -4,11 +4,13 @@ import { play, type Scene } from '#test/fixtures/echo-scene.ts';
 import { EchoGuard } from './echo.ts';
 
 let base: Omit<Scene, 'delays' | 'seed'>;
+let eight: readonly Float64Array[];
 let person: readonly Float64Array[];
 
 beforeAll(async () => {
-  const [avatar, other] = await Promise.all([sentences('slt', 4), sentences('kal', 4)]);
-  base = { seconds: 10, avatar, echoDb: -6, rt60: 0.3 };
+  const [avatar, other] = await Promise.all([sentences('slt'), sentences('kal', 4)]);
+  eight = avatar;
+  base = { seconds: 10, avatar: avatar.slice(0, 4), echoDb: -6, rt60: 0.3 };
   person = other;
 });
 
@@ -18,23 +20,33 @@ function mean(values: readonly number[], from = 0): number {
   return counted.reduce((sum, value) => sum + value, 0) / counted.length;
 }
 
-describe('the avatar’s own voice in the microphone', () => {
+describe('the avatar’s own voice in the microphone', { timeout: 60_000 }, () => {
   it.each([
     [-6, 50, 0.2],
     [-12, 400, 0.4],
     [-20, 200, 0.6],
-  ])('at %d dB after %d ms, in a room of %d s, interrupts nothing and is explained', (echoDb, ms, rt60) => {
+  ])('at %d dB after %d ms, in a room of %d s, interrupts nothing and is explained', async (echoDb, ms, rt60) => {
     const shares: number[] = [];
     const scene = { ...base, echoDb, rt60, delays: [{ from: 0, ms }], seed: 3 };
-    const heard = play(scene, ({ echo }) => void shares.push(echo));
+    const heard = await play(scene, ({ echo }) => void shares.push(echo));
     expect(heard.interrupts).toBe(0);
     expect(heard.ducks).toBeLessThanOrEqual(1);
     expect(Math.abs((heard.guard.delayMs ?? 0) - ms)).toBeLessThan(20);
     expect(mean(shares, 100)).toBeGreaterThan(0.4);
   });
 
-  it('is known again when its delay changes', () => {
-    const heard = play({
+  it('is found within seconds and never taken for a later or earlier one, though a vowel fits a period further, too', async () => {
+    const found: number[] = [];
+    const scene = { ...base, avatar: eight, rt60: 0.6, delays: [{ from: 0, ms: 400 }], seed: 57 };
+    await play(scene, ({ delayMs }) => void found.push(delayMs ?? Number.NaN));
+    const first = found.findIndex((ms) => !Number.isNaN(ms));
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(80);
+    expect(found.slice(first).filter((ms) => !(Math.abs(ms - 400) < 20))).toEqual([]);
+  });
+
+  it('is known again when its delay changes', async () => {
+    const heard = await play({
       ...base,
       delays: [
         { from: 0, ms: 120 },
@@ -47,16 +59,19 @@ describe('the avatar’s own voice in the microphone', () => {
   });
 });
 
-describe('a person over it', () => {
-  it.each([0, 6])('at %d dB against the echo is heard', (personDb) => {
-    const heard = play({ ...base, delays: [{ from: 0, ms: 150 }], seed: 5, person, personDb });
-    expect(heard.duckedAfter.length).toBeGreaterThan(0);
-    expect(Math.max(...heard.duckedAfter)).toBeLessThan(500);
-    expect(Math.max(...heard.interruptedAfter)).toBeLessThan(1_200);
+describe('a person over it', { timeout: 60_000 }, () => {
+  it.each([0, 6])('at %d dB against the echo is heard', async (personDb) => {
+    const heard = await play({ ...base, delays: [{ from: 0, ms: 150 }], seed: 5, person, personDb });
+    // The first comes while the room is still being learned.
+    const [ducked = Infinity, ...later] = heard.duckedAfter;
+    expect(ducked).toBeLessThan(1_500);
+    expect(later.length).toBeGreaterThan(0);
+    expect(Math.max(...later)).toBeLessThan(300);
+    expect(Math.max(...heard.interruptedAfter)).toBeLessThan(2_200);
   });
 
-  it('is heard at once where there is no echo at all', () => {
-    const heard = play({ ...base, echoDb: -80, personDb: 60, delays: [{ from: 0, ms: 100 }], seed: 6, person });
+  it('is heard at once where there is no echo at all', async () => {
+    const heard = await play({ ...base, echoDb: -80, personDb: 60, delays: [{ from: 0, ms: 100 }], seed: 6, person });
     expect(Math.max(...heard.duckedAfter)).toBeLessThan(250);
   });
 });

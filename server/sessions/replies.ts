@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { Still } from '#base/media.ts';
 import { newTraceId } from '#base/trace.ts';
 import type { Turn } from '#protocol/http.ts';
 import type { Prompt } from '#server/llm/llm.ts';
@@ -23,8 +24,9 @@ export class Replies {
   }
 
   /** Begins a reply to what may not be the whole turn. Nothing of it is on air or in the transcript before it is confirmed. */
-  draft(text: string): Pending {
-    const pending = pend(turnOf('chat', text, { utteranceId: randomUUID(), traceId: newTraceId() }), text, this.#options);
+  draft(text: string, still?: Promise<Still | undefined>): Pending {
+    const turn = turnOf('chat', text, { utteranceId: randomUUID(), traceId: newTraceId() });
+    const pending = pend(turn, text, this.#options, still);
     const prompt = this.#promptOf(text);
     pending.draft = drafted(prompt, (signal, confirmed) => {
       const utterance = this.utterance(pending);
@@ -70,8 +72,9 @@ export class Replies {
   }
 
   /** What is made for it. */
-  utterance({ turn, timeline, abort: { signal }, spent, clause, working }: Pending): Utterance {
+  utterance(pending: Pending): Utterance {
     const { language, voice } = this.#options;
+    const { turn, timeline, abort, spent, clause, working, still } = pending;
     const mark = (stage: TurnStage): void => {
       timeline.mark(stage);
       if (stage === 'firstClause') clause.resolve();
@@ -81,10 +84,12 @@ export class Replies {
       traceId: timeline.traceId,
       language,
       voice,
-      signal,
+      signal: abort.signal,
       mark,
       spent,
       working: () => working.resolve(),
+      still,
+      unseen: (why) => (pending.unseen = why),
     };
   }
 }

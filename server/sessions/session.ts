@@ -12,10 +12,12 @@ import { Captions, type HostCaption } from './captions.ts';
 import { Condition, expressionOf } from './condition.ts';
 import { draftOf, type Draft } from './draft.ts';
 import { DEFAULT_SYSTEM } from './history.ts';
+import { infoOf } from './info.ts';
 import type { SessionOptions, SessionParts } from './ports.ts';
 import { rejoinOf } from './rejoin.ts';
 import { isBusy } from './states.ts';
 import type { SessionEvent, SessionEvents } from './session-events.ts';
+import { Sight } from './sight.ts';
 import { Turns } from './turns.ts';
 
 /** A greeting waits so long for somebody to hear it, ms. */
@@ -29,6 +31,8 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly createdAt: number;
   readonly parts: SessionParts;
   readonly stored: boolean;
+  /** What the host shows to the avatar. */
+  readonly sight: Sight;
   readonly #options: SessionOptions;
   readonly #life = new Lifetime();
   readonly #turns: Turns;
@@ -50,6 +54,7 @@ export class Session extends EventEmitter<SessionEvents> {
     this.id = id;
     this.parts = parts;
     this.stored = options.stored;
+    this.sight = new Sight(parts.talk.sees, clock);
     this.createdAt = createdAt;
     this.#options = options;
     this.#activeAt = clock.now();
@@ -99,6 +104,7 @@ export class Session extends EventEmitter<SessionEvents> {
     session.#life.defer((reason) => session.#leave(reason));
     session.#life.defer(() => session.#captions.close());
     session.#life.defer(() => session.#turns.close());
+    session.#life.defer(() => session.sight.close());
     session.#life.defer(() => session.#draft?.discard());
     parts.stage.on('air', (air) => session.#onAir(air));
     parts.stage.on('voice', () => session.#turns.sent());
@@ -116,9 +122,17 @@ export class Session extends EventEmitter<SessionEvents> {
     return this.#condition.now;
   }
 
-  /** Queues a prompt; resolves once it can't be lost any more, or says that it can. Throws AvatarError `too_many_prompts`, `session_closed`, `not_ready`. */
-  async prompt({ text, mode, utteranceId }: PromptBody, traceId?: string, heard?: Heard): Promise<PromptAccepted> {
-    return this.#asked(() => this.#turns.add(mode, text, { utteranceId, traceId, heard }));
+  /**
+   * Queues a prompt; resolves once it can't be lost any more, or says that it can. One that was heard brings what the host shows then.
+   * Throws AvatarError `too_many_prompts`, `session_closed`, `not_ready`; where it names an image, `not_found` and `conflict`.
+   */
+  async prompt({ text, mode, utteranceId, image }: PromptBody, traceId?: string, heard?: Heard): Promise<PromptAccepted> {
+    const still = () => (image === undefined ? heard && this.sight.look() : Promise.resolve(this.sight.shown(image)));
+    return this.#asked(() => {
+      const asked = this.#turns.add(mode, text, { utteranceId, traceId, heard, still });
+      if (image !== undefined) this.sight.used(image);
+      return asked;
+    });
   }
 
   /**
@@ -127,7 +141,8 @@ export class Session extends EventEmitter<SessionEvents> {
    */
   draft(text: string): Draft {
     this.#draft?.discard();
-    this.#draft = draftOf(this.#turns, text, (ask) => this.#asked(ask));
+    const still = this.#life.state === 'open' ? this.sight.look() : undefined;
+    this.#draft = draftOf(text, { turns: this.#turns, still, accept: (ask) => this.#asked(ask) });
     if (this.#suspended || this.#life.state !== 'open') this.#draft.discard();
     return this.#draft;
   }
@@ -203,19 +218,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   info(): SessionInfo {
-    const { avatar, viewers, hls } = this.parts;
-    const { state, reason } = this.state;
-    const counts = { ...viewers.counts, hls: hls.viewers };
-    return {
-      id: this.id,
-      avatar: avatar.id,
-      state,
-      ...(reason === undefined ? {} : { reason }),
-      createdAt: this.createdAt,
-      viewers: counts,
-      timings: this.#timings,
-      sync: this.parts.stage.sync.status(),
-    };
+    return infoOf(this, this.#timings);
   }
 
   /** To be called about each second: follows who is there. True once nothing has happened for too long. */
@@ -251,6 +254,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.#life.state !== 'open') throw new AvatarError('session_closed', 'The session is over.');
     this.#activeAt = this.#options.clock.now();
     const { stored, ...asked } = ask();
+    this.sight.taken();
     return (await stored) ? asked : { ...asked, stored: false };
   }
 

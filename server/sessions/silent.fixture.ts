@@ -18,6 +18,7 @@ export class EchoTalk implements Talk {
   readonly utterances: Utterance[] = [];
   filler: Talk['filler'] = () => undefined;
   readonly memory = 1_000;
+  readonly sees = true;
   /** Said for itself when the provider fails, one after the other until one is heard. */
   sorry: readonly string[] = [];
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { asAvatarError, AvatarError } from '#base/errors.ts';
 import { aborted } from '#base/lifetime.ts';
-import type { Clause } from '#base/media.ts';
+import type { Clause, Still } from '#base/media.ts';
 import { Queue } from '#base/queue.ts';
 import { newTraceId } from '#base/trace.ts';
 import type { Turn } from '#protocol/http.ts';
@@ -17,6 +17,10 @@ import { isSaid, playFirst, spokenText } from './spoken.ts';
 /** Prompts that may wait while one is answered. */
 export const MAX_QUEUED = 8;
 const RESTARTED = 'The server was restarted.';
+const UNSEEN = {
+  missed: new AvatarError('not_ready', 'The image did not come in time; the answer is given without it.'),
+  refused: new AvatarError('provider_failed', 'The model did not take the image; the answer is given without it.'),
+};
 
 /** The turns of one session, answered one after the other in the order they were asked. */
 export class Turns {
@@ -51,21 +55,22 @@ export class Turns {
   }
 
   /** Queues a turn, once per utterance id. Throws AvatarError `too_many_prompts`, `not_ready` when the server is stopping. */
-  add(mode: Turn['mode'], text: string, { utteranceId = randomUUID(), traceId = newTraceId(), heard }: Asking = {}): Asked {
+  add(mode: Turn['mode'], text: string, asking: Asking = {}): Asked {
+    const { utteranceId = randomUUID(), traceId = newTraceId(), heard, still } = asking;
     const known = this.#turns.get(utteranceId);
     if (known) return { utteranceId, traceId: (known.traceId ??= traceId), stored: this.#save(known) };
-    return this.#take(pend(turnOf(mode, text, { utteranceId, traceId }), text, this.#options), heard);
+    return this.#take(pend(turnOf(mode, text, { utteranceId, traceId }), text, this.#options, still?.()), heard);
   }
 
   /** Begins a reply to what may not be the whole turn. Nothing of it is on air or in the transcript before it is confirmed. */
-  draft(text: string): Pending {
-    return this.#replies.draft(text);
+  draft(text: string, still?: Promise<Still | undefined>): Pending {
+    return this.#replies.draft(text, still);
   }
 
   /** It is the turn, in these words. Throws what `add` throws; the draft is then still one. */
   confirm(pending: Pending, text: string, heard: Heard): Asked {
     if (!isSaid(text, pending.text)) {
-      const asked = this.add('chat', text, { heard });
+      const asked = this.add('chat', text, { heard, still: () => pending.still });
       this.discard(pending);
       return asked;
     }
@@ -179,6 +184,7 @@ export class Turns {
       this.#sinks.begun(turn.utteranceId);
       this.#isBeginning = true;
       const speech = await this.#replies.begin(pending).finally(() => (this.#isBeginning = false));
+      this.#tellUnseen(pending);
       if (this.#isOver(pending)) return this.#end(pending, 'interrupted', '');
       await this.#report(pending, await this.#options.stage.play(speech));
     } catch (error) {
@@ -187,7 +193,15 @@ export class Turns {
     } finally {
       // What is still being made for this turn has no listener any more.
       abort.abort();
+      Object.assign(pending, { still: undefined, draft: undefined });
     }
+  }
+
+  /** By now it is known whether the model has taken the image. */
+  #tellUnseen({ turn, unseen }: Pending): void {
+    if (!unseen) return;
+    turn.image = unseen;
+    this.#sinks.broken(UNSEEN[unseen]);
   }
 
   #isOver({ abort }: Pending): boolean {
@@ -242,6 +256,8 @@ export class Turns {
   /** A turn from before the server was restarted. One that had begun is not begun again: it may be what ended the server. */
   #adopt(turn: Turn): void {
     this.#keep(turn);
+    // Its image was kept nowhere.
+    if (turn.state === 'queued' && turn.image) turn.image = 'missed';
     if (turn.state === 'queued') return this.#enqueue(turn, turn.prompt ?? this.#options.greeting ?? '');
     if (turn.state !== 'thinking' && turn.state !== 'speaking') return;
     Object.assign(turn, { state: 'interrupted', reason: RESTARTED });

@@ -229,6 +229,7 @@ test('any event with anything: acknowledged with ok or a known error, and the co
     'consume',
     'resume',
     'restart_ice',
+    'show',
     'prompt',
     'control',
     'client_log',

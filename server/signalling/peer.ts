@@ -4,7 +4,7 @@ import { AvatarError } from '#base/errors.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { Log } from '#base/log.ts';
 import type { Role } from '#protocol/http.ts';
-import type { MicrophoneClosed } from '#protocol/signalling.ts';
+import type { Look, MicrophoneClosed } from '#protocol/signalling.ts';
 import type { Limits } from '#server/auth/limits.ts';
 import { TAKEN_OVER } from '#server/media/microphones.ts';
 import type { MicrophonePort, ViewerPort } from '#server/sessions/ports.ts';
@@ -25,6 +25,8 @@ export interface PeerOptions {
 export type PeerEvents = {
   /** Its microphone was closed, and not by itself. */
   microphoneclose: [MicrophoneClosed];
+  /** A turn wants to see what it shows. */
+  look: [Look];
 };
 
 /** A transport may take so long to be made, ms. */
@@ -43,6 +45,7 @@ export class Peer extends EventEmitter<PeerEvents> {
   #joining = false;
   #viewer: ViewerPort | undefined;
   #microphone: MicrophonePort | undefined;
+  #hide: () => void = () => undefined;
 
   constructor({ id, session, role, who, limits, clock, log }: PeerOptions) {
     super();
@@ -57,6 +60,7 @@ export class Peer extends EventEmitter<PeerEvents> {
     this.#life.defer((reason) => this.#viewer?.close(reason));
     this.#life.defer((reason) => this.closeMicrophone(reason));
     this.#life.defer(() => session.parts.stage.sync.forget(id));
+    this.#life.defer(() => this.#hide());
   }
 
   /** Whether it receives media over WebRTC. */
@@ -109,6 +113,12 @@ export class Peer extends EventEmitter<PeerEvents> {
     const microphone = this.#microphone;
     this.#microphone = undefined;
     await microphone?.close(reason);
+  }
+
+  /** It has a camera or a screen to show, or has no more. Throws AvatarError `conflict` where the model doesn't see. */
+  show(on: boolean): void {
+    this.#hide();
+    this.#hide = on ? this.session.sight.open((look) => this.emit('look', look)) : () => undefined;
   }
 
   /** Idempotent. */

@@ -15,6 +15,7 @@ export const ANSWERS: { readonly [Name in RequestName]: Answer<Name> } = {
   restart_ice: restartIce,
   open_microphone: openMicrophone,
   produce,
+  show,
   prompt,
   control,
   client_log: clientLog,
@@ -22,7 +23,7 @@ export const ANSWERS: { readonly [Name in RequestName]: Answer<Name> } = {
 };
 
 /** Events only a host may send. */
-export const HOST_ONLY: readonly RequestName[] = ['open_microphone', 'produce', 'prompt', 'control'];
+export const HOST_ONLY: readonly RequestName[] = ['open_microphone', 'produce', 'show', 'prompt', 'control'];
 
 async function join(peer: Peer, { receive }: RequestOf<'join'>): Promise<AnswerOf<'join'>> {
   const { session, role } = peer;
@@ -38,6 +39,7 @@ async function join(peer: Peer, { receive }: RequestOf<'join'>): Promise<AnswerO
     stage: { fps, ...size, epochMs },
     state: session.state,
     avatar: { id: avatar.id, name: avatar.name },
+    sees: session.sight.sees,
   };
 }
 
@@ -69,6 +71,11 @@ async function openMicrophone(peer: Peer): Promise<AnswerOf<'open_microphone'>> 
 
 function produce(peer: Peer, { transportId, rtpParameters }: RequestOf<'produce'>): Promise<AnswerOf<'produce'>> {
   return peer.microphone.produce(transportId, rtpParameters as types.RtpParameters);
+}
+
+function show(peer: Peer, { on }: RequestOf<'show'>) {
+  peer.show(on);
+  return {};
 }
 
 async function prompt(peer: Peer, request: RequestOf<'prompt'>) {

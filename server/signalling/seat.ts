@@ -40,6 +40,8 @@ export class Seat {
     };
     session.on('event', send);
     peer.on('microphoneclose', (payload) => send({ name: 'microphone_closed', payload }));
+    // Who comes back later would show what nobody waits for any more.
+    peer.on('look', (payload) => seat.empty || send({ name: 'look', payload }));
     session.once('close', end);
     session.once('suspend', end);
     seat.#life.defer((reason) => peer.close(reason));

@@ -1,5 +1,5 @@
 import type { Clock } from '#base/clock.ts';
-import type { AvFrame, Clause } from '#base/media.ts';
+import type { AvFrame, Clause, Still } from '#base/media.ts';
 import { Outlook } from '#base/outlook.ts';
 import { Pace } from '#base/pace.ts';
 import type { Spend } from '#base/usage.ts';
@@ -32,6 +32,10 @@ export interface SpeakOptions {
   readonly spend?: Spend | undefined;
   /** Called when the model asks the server for something, and its answer has to wait. */
   readonly working?: (() => void) | undefined;
+  /** What is shown with the prompt, which may come later than it; none when it doesn't come in time. */
+  readonly still?: Promise<Still | undefined> | undefined;
+  /** Called when that is not seen, and the answer is given without it. */
+  readonly unseen?: ((why: 'missed' | 'refused') => void) | undefined;
   /** Nothing more than the first clause's voice is made before this resolves. */
   readonly confirmed?: Promise<void> | undefined;
   /** The number of the first clause; 0 when left out. */
@@ -45,7 +49,7 @@ export interface Spoken {
 
 /** The walk: the model's answer to `prompt` as sound and pictures, made while it is taken. */
 export function speak(prompt: Prompt, voices: Voices, options: SpeakOptions): Spoken {
-  return walk((signal) => voices.llm.complete(prompt, signal, options.spend, options.working), voices, options);
+  return walk((signal) => answer(prompt, voices.llm, options, signal), voices, options);
 }
 
 /** The same for a text that is already there. */
@@ -53,8 +57,19 @@ export function say(text: string, voices: Voices, options: SpeakOptions): Spoken
   return walk(() => once(text), voices, options);
 }
 
+async function* answer(
+  prompt: Prompt,
+  llm: Llm,
+  { still, spend, working, unseen }: SpeakOptions,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const image = await still;
+  if (still && !image) unseen?.('missed');
+  yield* llm.complete(image ? { ...prompt, image } : prompt, signal, spend, working, () => unseen?.('refused'));
+}
+
 function walk(
-  answer: (signal: AbortSignal) => AsyncIterable<string>,
+  told: (signal: AbortSignal) => AsyncIterable<string>,
   { tts, renderer, clock }: Voices,
   options: SpeakOptions,
 ): Spoken {
@@ -62,7 +77,7 @@ function walk(
   const life = new AbortController();
   const signal = AbortSignal.any([options.signal, life.signal]);
   const outlook = new Outlook(renderer.expectedRtf, paceOf(renderer));
-  const tokens = marked(answer(signal), () => mark('firstToken'));
+  const tokens = marked(told(signal), () => mark('firstToken'));
   const written = new Map<number, Clause>();
   const text = marked(clauses(tokens, { clock, language: voice.language, signal, from: options.fromClause }), () =>
     mark('firstClause'),

@@ -36,6 +36,7 @@ export function historyContract(name: string, open: () => Promise<History>): voi
         endedAt: 3,
         state: 'failed',
         traceId: 'f'.repeat(32),
+        image: 'refused',
       });
       const { prompt: _, ...greeting } = turn('utterance-2', { mode: 'greeting', spoken: 'Grüß dich 👋 \u0000 "x"' });
       await Promise.all([

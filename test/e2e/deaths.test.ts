@@ -6,10 +6,14 @@ import { launchBrowser, SMALL, type Browser } from '#test/support/browser.ts';
 import { HlsFollower } from '#test/support/hls-follower.ts';
 import { startRecording } from '#test/support/listen.ts';
 import { startPluggedServer, type PluggedServer } from '#test/support/plugs.ts';
+import { keepConnections, soundOf } from '#test/support/playback.ts';
 import { children } from '#test/support/processes.ts';
 
 const RENDER_ERRORS = 'provider_errors_total{provider="portrait",kind="render"}';
+/** How long a player is watched once its ffmpeg is gone, ms: until well after it has another. */
+const WATCHED = 6_000;
 const COUNTING = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
+const counting = (heard: string): string[] => COUNTING.filter((word) => heard.split(' ').includes(word));
 
 describe('while the avatar is on air', () => {
   let server: PluggedServer;
@@ -17,6 +21,7 @@ describe('while the avatar is on air', () => {
   beforeAll(async () => {
     server = await startPluggedServer();
     browser = await launchBrowser({ viewport: SMALL });
+    await keepConnections(browser.context);
   }, 120_000);
   afterAll(async () => {
     await browser.close();
@@ -49,8 +54,8 @@ describe('while the avatar is on air', () => {
       .reduce((sum, one) => sum + Number(one.split(' ').at(-1)), 0);
   };
 
-  /** Asks to count, runs `pull` a second into the answer, and says which of its words were heard at the page. */
-  async function counted(session: CreatedSession, pull: () => Promise<unknown>): Promise<string[]> {
+  /** Asks to count, runs `pull` a second into the answer, and says which of its words were heard at the page, and what became of its packets. */
+  async function counted(session: CreatedSession, pull: () => Promise<unknown>): Promise<{ words: string[]; unplayed: number }> {
     const page = await open(session.urls.page);
     const stopRecording = await startRecording(page);
     await server.call('POST', `/v1/sessions/${session.id}/prompts`, { text: 'Count from one to seven.' }, session.token);
@@ -61,9 +66,10 @@ describe('while the avatar is on air', () => {
       ((await server.call('GET', `/v1/sessions/${session.id}/transcript`, undefined, session.token)).body as Transcript).turns;
     await expect.poll(async () => (await turns())[0]?.state, { timeout: 30_000 }).toBe('done');
     await page.waitForTimeout(1_000);
-    const heard = (await recognise(await stopRecording())).split(' ');
+    const words = counting(await recognise(await stopRecording()));
+    const { packetsLost = NaN, packetsDiscarded = NaN } = await soundOf(page);
     await page.close();
-    return COUNTING.filter((word) => heard.includes(word));
+    return { words, unplayed: packetsLost + packetsDiscarded };
   }
 
   it(
@@ -75,8 +81,10 @@ describe('while the avatar is on air', () => {
       const session = await create();
       const follower = follow(session);
       const { epochMs } = await server.stage(session);
-      const words = await counted(session, () => server.block(500));
-      expect(words.length, words.join(' ')).toBeGreaterThanOrEqual(5);
+      const { words, unplayed } = await counted(session, () => server.block(500));
+      // The pause in the middle of a word makes others of it for a recogniser; its sound is there, and HLS has no pause.
+      expect(unplayed).toBe(0);
+      expect(words).toEqual(expect.arrayContaining(['five', 'six', 'seven']));
       const { frame, ...stage } = await server.stage(session);
       expect(stage.epochMs).toBe(epochMs);
       expect(Math.abs((Date.now() - epochMs) / 40 - frame)).toBeLessThan(5);
@@ -84,6 +92,8 @@ describe('while the avatar is on air', () => {
       await follower.stop();
       expect(follower.complaints).toEqual([]);
       expect(follower.discontinuities).toBe(0);
+      const listed = counting(await recognise(Buffer.concat(follower.recorded)));
+      expect(listed.length, listed.join(' ')).toBeGreaterThanOrEqual(6);
       // A busy machine blocks it as well.
       const blocks = server.log.filter(({ msg }) => String(msg).startsWith('the event loop was blocked'));
       expect(Math.max(...blocks.map(({ blockedMs }) => Number(blockedMs)))).toBeGreaterThan(350);
@@ -101,7 +111,7 @@ describe('while the avatar is on air', () => {
       const lines = [`provider_errors_total{provider="portrait",kind="${kind}"}`, RENDER_ERRORS, 'playout_stalls_total'];
       const counters = () => Promise.all(lines.map((name) => metric(name)));
       const [before = NaN, ...others] = await counters();
-      const words = await counted(session, () => server.inThread('portrait', fault));
+      const { words } = await counted(session, () => server.inThread('portrait', fault));
       expect(words.length, words.join(' ')).toBeGreaterThanOrEqual(5);
       expect(await counters()).toEqual([before + 1, ...others]);
     },
@@ -128,7 +138,7 @@ describe('while the avatar is on air', () => {
     const [pid = NaN, ...others] = children(server.pid, 'ffmpeg');
     expect(others).toEqual([]);
     process.kill(pid, signal);
-    await page.waitForTimeout(9_000);
+    await page.waitForTimeout(WATCHED);
     const { stalledMs, playedMs } = await page.evaluate(() => {
       const { seen } = window as unknown as { seen: { stalledMs: number; from: number } };
       const { currentTime } = document.querySelector('video') as HTMLVideoElement;
@@ -138,7 +148,7 @@ describe('while the avatar is on air', () => {
     expect(follower.complaints).toEqual([]);
     expect(follower.discontinuities).toBe(1);
     expect(stalledMs).toBeLessThan(longest);
-    expect(playedMs).toBeGreaterThan(9_000 - longest);
+    expect(playedMs).toBeGreaterThan(WATCHED - longest);
     expect(await page.getByTestId('transport').textContent()).toMatch(/hls/i);
     await page.close();
   });

@@ -26,11 +26,11 @@ describe('viewers of one stage', () => {
     const second = await launchBrowser({ viewport: SMALL });
     const pages = [await browser.open(session.urls.page), await second.open(viewer.urls.page)];
     for (const page of pages) await page.waitForFunction(playing, undefined, { timeout: 30_000 });
-    const seen = await Promise.all(pages.map((page) => readPaintedFrames(page, 6_000)));
+    const seen = await Promise.all(pages.map((page) => readPaintedFrames(page, 4_000)));
     await second.close();
     const hlsPage = await browser.open(`${viewer.urls.page}&transport=hls`);
     await hlsPage.waitForFunction(playing, undefined, { timeout: 30_000 });
-    seen.push(await readPaintedFrames(hlsPage, 6_000));
+    seen.push(await readPaintedFrames(hlsPage, 4_000));
     const [first = [], other = [], hls = []] = seen;
     const shared = new Set(first.map((one) => one.frame));
     expect(

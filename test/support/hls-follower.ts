@@ -8,6 +8,8 @@ export class HlsFollower {
   discontinuities = 0;
   /** Of the newest segment, Unix ms; when it was first listed; and its sequence. */
   newest = { startMs: 0, listedAt: 0, sequence: -1 };
+  /** The file that its newest initialisation section and the segments since make. */
+  recorded: Buffer[] = [];
   readonly #url: string;
   readonly #stopped = new AbortController();
   readonly #running: Promise<void>;
@@ -33,7 +35,7 @@ export class HlsFollower {
 
   async #poll(): Promise<void> {
     const parser = new Parser();
-    parser.push(await this.#get(this.#url));
+    parser.push((await this.#get(this.#url)).toString());
     parser.end();
     const { mediaSequence, discontinuitySequence, segments } = parser.manifest;
     if (mediaSequence < this.#lists.media || discontinuitySequence < this.#lists.discontinuity)
@@ -50,14 +52,15 @@ export class HlsFollower {
       this.#endMs = startMs + duration * 1_000;
       if (discontinuity) this.discontinuities += 1;
       this.newest = { startMs, listedAt: Date.now(), sequence };
-      await this.#get(map?.uri ?? '');
-      await this.#get(uri);
+      const init = await this.#get(map?.uri ?? '');
+      if (!this.recorded[0]?.equals(init)) this.recorded = [init];
+      this.recorded.push(await this.#get(uri));
     }
   }
 
-  async #get(uri: string): Promise<string> {
+  async #get(uri: string): Promise<Buffer> {
     const response = await fetch(new URL(uri, this.#url));
     if (response.status !== 200) this.complaints.push(`${uri.split('?')[0] ?? ''}: ${response.status}`);
-    return response.text();
+    return Buffer.from(await response.arrayBuffer());
   }
 }

@@ -11,12 +11,14 @@ interface Mouth {
   echo(gain: number, delayMs: number): void;
 }
 
-/** Lets tests speak into the microphone of the pages that `browser` opens from now on; until then it is silent. */
+/** Lets tests speak into the microphone of the pages that `browser` opens from now on; until then it is silent. Cameras are the browser's. */
 export async function giveVoice(browser: Browser): Promise<void> {
   await browser.context.addInitScript(() => {
     const context = new AudioContext({ sampleRate: 48_000 });
     const mouth = context.createMediaStreamDestination();
-    navigator.mediaDevices.getUserMedia = () => Promise.resolve(mouth.stream.clone());
+    const { mediaDevices } = navigator;
+    const capture = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = async (wanted) => (wanted?.audio ? mouth.stream.clone() : capture(wanted));
     const say = async (wav: string): Promise<void> => {
       await context.resume();
       const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));

@@ -44,6 +44,9 @@ export async function watchPlayback(page: Page, ms: number): Promise<Playback> {
   };
 }
 
+/** What the page's stack counted of its sound since it joined. */
+export const soundOf = async (page: Page): Promise<Readonly<Record<string, number>>> => (await inbound(page))['audio'] ?? {};
+
 /** ms since the start at which pictures were handed to the compositor. */
 function paintTimes(page: Page, ms: number): Promise<number[]> {
   return page.evaluate(

@@ -36,6 +36,7 @@ const MIGRATIONS: readonly string[] = [
      created_at INTEGER NOT NULL,
      record TEXT NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  'ALTER TABLE turns ADD COLUMN image TEXT;',
 ];
 
 /** Opens the file, makes it when it isn't there, and brings it up to date. Throws what SQLite or the file system says. */

@@ -10,11 +10,11 @@ const SQL = {
   open: 'SELECT id, request, created_at FROM sessions WHERE ended_at IS NULL ORDER BY created_at, id',
   ended: `SELECT id FROM sessions WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT ${KEPT_ENDED}`,
   begin: 'INSERT INTO sessions (id, request, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-  save: `INSERT INTO turns (session_id, utterance_id, mode, prompt, spoken, state, reason, asked_at, started_at, ended_at, trace_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  save: `INSERT INTO turns (session_id, utterance_id, mode, prompt, spoken, state, reason, asked_at, started_at, ended_at, trace_id, image)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (session_id, utterance_id) DO UPDATE SET spoken = excluded.spoken, state = excluded.state,
       reason = excluded.reason, started_at = excluded.started_at, ended_at = excluded.ended_at,
-      trace_id = excluded.trace_id`,
+      trace_id = excluded.trace_id, image = excluded.image`,
   shorten: `DELETE FROM turns WHERE session_id = ?1 AND seq <=
     (SELECT seq FROM turns WHERE session_id = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ${KEPT_TURNS})`,
   turns: 'SELECT * FROM turns WHERE session_id = ? ORDER BY seq',
@@ -53,10 +53,10 @@ export class Rows {
   }
 
   save(sessionId: string, turn: Turn): void {
-    const { utteranceId, mode, prompt, spoken, state, reason, askedAt, startedAt, endedAt, traceId } = turn;
+    const { utteranceId, mode, prompt, spoken, state, reason, askedAt, startedAt, endedAt, traceId, image } = turn;
     const asked = [sessionId, utteranceId, mode, prompt ?? null] as const;
     const times = [askedAt, startedAt ?? null, endedAt ?? null] as const;
-    this.#sql.save.run(...asked, spoken, state, reason ?? null, ...times, traceId ?? null);
+    this.#sql.save.run(...asked, spoken, state, reason ?? null, ...times, traceId ?? null, image ?? null);
     if (state === 'queued') this.#sql.shorten.run(sessionId);
   }
 
@@ -73,6 +73,7 @@ export class Rows {
         startedAt: row['started_at'] ?? undefined,
         endedAt: row['ended_at'] ?? undefined,
         traceId: row['trace_id'] ?? undefined,
+        image: row['image'] ?? undefined,
       }),
     );
   }

@@ -70,13 +70,14 @@ test.each([
   expect((error as Error).message).toMatch(why);
 });
 
-test('a file from before turns had a trace is brought up to date, with what it holds', async () => {
+test('a file from before turns had a trace, or images, is brought up to date, with what it holds', async () => {
   const before = await open();
   await before.begin(kept);
   await before.save('session-1', turn);
   await before.close();
   const db = new DatabaseSync(path);
-  db.exec('DROP TABLE avatars; ALTER TABLE turns DROP COLUMN trace_id; PRAGMA user_version = 1');
+  db.exec('DROP TABLE avatars; ALTER TABLE turns DROP COLUMN trace_id; ALTER TABLE turns DROP COLUMN image');
+  db.exec('PRAGMA user_version = 1');
   db.close();
   const after = await open();
   await after.save('session-1', { ...turn, utteranceId: 'utterance-2', traceId: 'f'.repeat(32) });

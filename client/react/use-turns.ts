@@ -28,7 +28,7 @@ export function useTurns(client: AvatarClient, session: string | undefined) {
 }
 
 /** Each utterance once, with everything that is known of it. */
-export function merge(known: readonly LoggedTurn[], turn: LoggedTurn): readonly LoggedTurn[] {
+function merge(known: readonly LoggedTurn[], turn: LoggedTurn): readonly LoggedTurn[] {
   if (!known.some(({ utteranceId }) => utteranceId === turn.utteranceId)) return [...known, turn];
   return known.map((other) => (other.utteranceId === turn.utteranceId ? { ...other, ...turn } : other));
 }
