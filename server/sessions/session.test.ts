@@ -101,22 +101,6 @@ test('while the host speaks it listens, whoever else is there; an answer being g
   expect(states().at(-1)).toBe('idle');
 });
 
-test('its face listens while the host speaks, nods, thinks until the answer is heard, and rests when nothing is said', async () => {
-  const { session, pass, parts } = await open();
-  const { stage } = parts;
-  const leave = session.enter();
-  expect(stage.expressions).toEqual(['rest']);
-  session.listening(true);
-  session.nod();
-  session.listening(false);
-  await session.prompt({ text: 'one two', mode: 'chat' });
-  await pass(0.5 * WORD);
-  await pass(4 * WORD);
-  expect(stage.expressions).toEqual(['rest', 'listening', 'rest', 'thinking', 'rest']);
-  expect(stage.nods).toBe(1);
-  leave();
-});
-
 test('the model is told what was really spoken', async () => {
   const { session, pass, parts } = await open({ systemPrompt: 'be kind', language: 'de' });
   await session.prompt({ text: 'first of many', mode: 'chat' });
