@@ -28,7 +28,7 @@ export async function run(): Promise<BenchResult> {
     }
     host.close();
     return {
-      what: 'Ten turns by voice in Chromium with nothing configured: flite speaks into the page’s microphone, pocketsphinx listens in the server, and once more to what the page plays.',
+      what: 'Ten turns by voice in Chromium with nothing configured: flite speaks into the page’s microphone, pocketsphinx listens in the server, and once more to what the page plays. The sentences are ones that it understands when flite says them.',
       goal: 'each turn as a person would expect',
       met: rows.every(({ behaved }) => behaved === 'yes'),
       rows,

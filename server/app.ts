@@ -83,9 +83,6 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
     { config, store: history.avatars, renderer, understudy, ...speakers, isWanted, clock, log, metrics },
     life,
   );
-  const first = builtIns()[0]?.id ?? '';
-  const rehearsal = rehearse(first, { ...speakers, renderer, clock, log }, life.signal);
-  life.defer(() => rehearsal);
   const vad = openVad({ clock, log, metrics });
   life.defer((reason) => vad.close(reason));
   const foundation = { sfu, renderer, ...cast, ...speakers, stt, vad, patience, maxViewers, prefer, clock, log, metrics };
@@ -127,13 +124,18 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   }
   life.defer((reason) => sessions.close(reason));
   port = await listen(http, config);
-  // The first visitor shall not wait for the default face's idle loop.
-  cast.idleLoops.get(first).then(
-    () => cast.expressions?.prepare(first),
-    (error: unknown) => {
-      if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
-    },
-  );
+  // The first visitor shall not wait for the default face's idle loop, nor for a voice that never spoke.
+  const first = builtIns()[0]?.id ?? '';
+  let rehearsal: Promise<void> | undefined;
+  life.defer(() => rehearsal);
+  const begin = async (): Promise<void> => {
+    await cast.idleLoops.get(first);
+    if (life.state === 'open') await (rehearsal = rehearse(first, { ...speakers, renderer, clock, log }, life.signal));
+    if (life.state === 'open') cast.expressions?.prepare(first);
+  };
+  begin().catch((error: unknown) => {
+    if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
+  });
   return config.publicUrl ?? `http://${isAnywhere(config.host) ? 'localhost' : config.host}:${String(port)}`;
 }
 

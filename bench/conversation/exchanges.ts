@@ -47,7 +47,7 @@ function question(
     host: more.host ?? `“${parts.map((part) => (typeof part === 'number' ? `… ${String(part)} ms …` : part)).join(' ')}”`,
     expected: more.expected ?? 'answers once, to all of it',
     async run(host) {
-      const sounds = await Promise.all(parts.map(async (part) => (typeof part === 'number' ? part : clipped(part))));
+      const sounds = await Promise.all(parts.map((part) => (typeof part === 'number' ? Promise.resolve(part) : clipped(part))));
       const index = (await host.turns()).length;
       if (more.before) await host.says(await more.before(), NO_ANSWER);
       const early = (await host.turns()).length > index;
