@@ -131,7 +131,7 @@ async function start(config: Config, log: Log, life: Lifetime, given: Adapters):
   const begin = async (): Promise<void> => {
     await cast.idleLoops.get(first);
     if (life.state === 'open') await (rehearsal = rehearse(first, { ...speakers, renderer, clock, log }, life.signal));
-    if (life.state === 'open') cast.expressions?.prepare(first);
+    if (life.state === 'open') await cast.expressions?.prepare(first);
   };
   begin().catch((error: unknown) => {
     if (life.state === 'open') log.error({ err: error }, 'the idle loop could not be made');
