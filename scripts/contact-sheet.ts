@@ -9,10 +9,10 @@ import { startServer } from '#test/support/server.ts';
 
 /** Draws docs/images/listening.png: what a viewer of the running product sees while somebody speaks, thinks aloud, and is answered. */
 const FILE = new URL('../docs/images/listening.png', import.meta.url);
-const CELL = 150;
+const CELL = 176;
 const LABEL = 22;
 const COLUMNS = 8;
-const ROWS = 6;
+const ROWS = 4;
 /** Between two pictures, ms. */
 const EACH = 200;
 
@@ -48,7 +48,7 @@ async function sheet(cells: readonly Cell[]): Promise<Buffer> {
   context.fillStyle = '#fff';
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.fillStyle = '#222';
-  context.font = '11px sans-serif';
+  context.font = '12px sans-serif';
   for (const [at, { state, picture }] of cells.entries()) {
     const [x, y] = [(at % COLUMNS) * CELL, Math.floor(at / COLUMNS) * (CELL + LABEL)];
     context.drawImage(await loadImage(Buffer.from(picture.slice(picture.indexOf(',') + 1), 'base64')), x, y);
