@@ -1,9 +1,8 @@
-import { readdirSync } from 'node:fs';
 import { MS_PER_FRAME } from '#base/media.ts';
 import type { Turn } from '#protocol/http.ts';
 import { launchBrowser, SMALL } from '#test/support/browser.ts';
 import { cough, giveVoice, MICROPHONE_FLAGS, spoken } from '#test/support/host-voice.ts';
-import { lookInside, resident, TRANSPARENT, type Inside } from '#test/support/inside.ts';
+import { resident } from '#test/support/inside.ts';
 import { children } from '#test/support/processes.ts';
 import { startServer, type RunningServer } from '#test/support/server.ts';
 import { percentile, round } from '../bench.ts';
@@ -17,22 +16,17 @@ const STORY_EVERY = 4;
 /** A story is listened to for so long, ms. */
 const LISTENS = 6_000;
 const MB = 2 ** 20;
-/** What may differ from the first look, once all that is made at first use was made: memory breathes. */
-const BREATH = { heap: 4 * MB, resident: 1.15 };
-/** Turns before the first look. */
-const WARM = 5;
+/** What each may grow by from the lowest of the first quarter to the lowest of the last: memory breathes, and recognisers come and go. */
+const BREATH = { heap: 8 * MB, server: 40 * MB, workers: 10 * MB, descriptors: 6 } as const;
+/** Turns before the first look: what is made at first use is made then. */
+const WARM = 4;
 
-interface Look {
-  readonly inside: Inside;
-  readonly server: number;
-  readonly workers: number;
-  readonly descriptors: number;
-  readonly children: number;
-}
+/** Bytes, and a count. */
+type Look = Readonly<Record<keyof typeof BREATH, number>>;
 
 /** So many minutes of a host in Chromium who speaks with a server that nothing is configured of. */
 export async function realMinutes(minutes: number): Promise<SoakRow> {
-  const server = await startServer({ ...TRANSPARENT, PROMPT_RATE_LIMIT: '100000' });
+  const server = await startServer({ PROMPT_RATE_LIMIT: '100000' });
   const browser = await launchBrowser({ viewport: SMALL, flags: MICROPHONE_FLAGS });
   try {
     await giveVoice(browser);
@@ -46,7 +40,7 @@ export async function realMinutes(minutes: number): Promise<SoakRow> {
     const late: number[] = [];
     const off: number[] = [];
     let [asked, answered] = [0, 0];
-    let before: Look | undefined;
+    const looks: Look[] = [];
     const ask = async (sound: Buffer, ...states: readonly Turn['state'][]): Promise<void> => {
       asked += 1;
       const index = (await host.turns()).length;
@@ -70,10 +64,12 @@ export async function realMinutes(minutes: number): Promise<SoakRow> {
         if (last?.state !== 'speaking') wrong.push(`the story of turn ${String(asked)} did not go on after a cough`);
       }
       await ask(questions[time % questions.length] as Buffer);
-      if (time === WARM) before = await look(server);
+      if (time >= WARM) looks.push(await look(server));
     }
-    const after = await look(server);
-    const grown = before ? growth(before, after) : ['too short to know'];
+    const [before, after] = lowest(looks);
+    const grown = (['heap', 'server', 'workers', 'descriptors'] as const).flatMap((what) =>
+      after[what] - before[what] <= BREATH[what] ? [] : [`${what}: ${String(before[what])} became ${String(after[what])}`],
+    );
     host.close();
     const [first, last] = ends(late.filter(Number.isFinite));
     const [early, now] = ends(off);
@@ -87,9 +83,9 @@ export async function realMinutes(minutes: number): Promise<SoakRow> {
         'answer ms, last': round(last),
         'stage off by ms': round(now - early),
         'microphone off by ms': '',
-        'memory grown MB': before ? round((after.inside.memory.heapUsed - before.inside.memory.heapUsed) / MB) : '',
-        'resident MB, first → last': before ? `${String(round(before.server / MB))} → ${String(round(after.server / MB))}` : '',
-        'descriptors, first → last': before ? `${String(before.descriptors)} → ${String(after.descriptors)}` : '',
+        'memory grown MB': round((after.heap - before.heap) / MB),
+        'resident MB, first → last': `${String(round(before.server / MB))} → ${String(round(after.server / MB))}`,
+        'descriptors, first → last': `${String(before.descriptors)} → ${String(after.descriptors)}`,
       },
       wrong: [...wrong, ...grown],
       met: wrong.length === 0 && grown.length === 0 && asked === answered && Math.abs(now - early) < MS_PER_FRAME,
@@ -106,30 +102,24 @@ function ends(values: readonly number[]): [first: number, last: number] {
   return [percentile(values.slice(0, quarter), 0.5), percentile(values.slice(-quarter), 0.5)];
 }
 
-async function look(server: RunningServer): Promise<Look> {
-  const inside = await lookInside(server);
+async function look({ url, pid }: RunningServer): Promise<Look> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const value = (name: string): number => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1]);
+  const workers = children(pid, 'mediasoup-work').map(resident);
   return {
-    inside,
-    server: resident(server.pid),
-    workers: children(server.pid, 'mediasoup-work')
-      .map(resident)
-      .reduce((sum, bytes) => sum + bytes, 0),
-    descriptors: readdirSync(`/proc/${String(server.pid)}/fd`).length,
-    children: children(server.pid).length,
+    heap: value('nodejs_heap_size_used_bytes') + value('nodejs_external_memory_bytes'),
+    server: resident(pid),
+    workers: workers.reduce((sum, bytes) => sum + bytes, 0),
+    descriptors: value('process_open_fds'),
   };
 }
 
-/** What there is more of than there was, a line each. Recognisers and sockets come and go by one or two. */
-function growth(before: Look, after: Look): string[] {
-  const counts = { descriptors: 8, children: 2 } as const;
-  const more = Object.entries(counts).filter(([name, some]) => after[name as 'children'] > before[name as 'children'] + some);
-  const objects = Object.entries(after.inside.objects).filter(([name, count]) => count > (before.inside.objects[name] ?? 0) + 20);
-  const heap = after.inside.memory.heapUsed - before.inside.memory.heapUsed > BREATH.heap;
-  const sizes = (['server', 'workers'] as const).filter((name) => after[name] > BREATH.resident * before[name]);
-  return [
-    ...more.map(([name]) => `more ${name}: ${String(after[name as 'children'])}, not ${String(before[name as 'children'])}`),
-    ...objects.map(([name, count]) => `more ${name}: ${String(count)}, not ${String(before.inside.objects[name])}`),
-    ...(heap ? ['the heap grew'] : []),
-    ...sizes.map((name) => `the resident memory of the ${name} grew`),
-  ];
+/** Of each, the lowest in the first quarter and in the last; without looks nothing is known, and nothing is met. */
+function lowest(looks: readonly Look[]): [before: Look, after: Look] {
+  const quarter = Math.ceil(looks.length / 4);
+  const low = (some: readonly Look[]): Look => {
+    const of = (what: keyof Look): number => (some.length > 0 ? Math.min(...some.map((one) => one[what])) : Number.NaN);
+    return { heap: of('heap'), server: of('server'), workers: of('workers'), descriptors: of('descriptors') };
+  };
+  return [low(looks.slice(0, quarter)), low(looks.slice(-quarter))];
 }
