@@ -19,6 +19,15 @@ export async function giveVoice(browser: Browser): Promise<void> {
     const { mediaDevices } = navigator;
     const capture = mediaDevices.getUserMedia.bind(mediaDevices);
     mediaDevices.getUserMedia = async (wanted) => (wanted?.audio ? mouth.stream.clone() : capture(wanted));
+    // A room is never quite silent; a source without any sound sends nothing at all, not even that it is silent.
+    const hiss = new AudioBuffer({ length: 48_000, sampleRate: 48_000 });
+    hiss.copyToChannel(
+      Float32Array.from({ length: hiss.length }, () => (Math.random() - 0.5) * 2e-3),
+      0,
+    );
+    const room = new AudioBufferSourceNode(context, { buffer: hiss, loop: true });
+    room.connect(mouth);
+    room.start();
     const say = async (wav: string): Promise<void> => {
       await context.resume();
       const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
