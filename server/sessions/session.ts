@@ -5,7 +5,7 @@ import type { Expression } from '#base/expression.ts';
 import { Lifetime } from '#base/lifetime.ts';
 import type { PromptAccepted, PromptBody, SessionInfo, Turn } from '#protocol/http.ts';
 import type { EventName, EventOf, PaintedReport, StateEvent, TurnEvent } from '#protocol/signalling.ts';
-import type { ClauseOnAir, StageEvents } from '#server/media/types.ts';
+import type { StageEvents } from '#server/media/types.ts';
 import type { Heard } from '#server/telemetry/timeline.ts';
 import type { Asked } from './asking.ts';
 import { Captions, type HostCaption } from './captions.ts';
@@ -108,7 +108,8 @@ export class Session extends EventEmitter<SessionEvents> {
     session.#life.defer(() => session.#draft?.discard());
     parts.stage.on('air', (air) => session.#onAir(air));
     parts.stage.on('voice', () => session.#turns.sent());
-    parts.stage.on('clause', (clause) => session.#clause(clause));
+    parts.stage.on('clause', ({ utteranceId, clause }) => session.#turns.heard(utteranceId, clause, false));
+    parts.stage.on('clause', (clause) => session.#captions.clause(clause));
     parts.stage.on('brokenOff', () => session.#captions.cut());
     parts.stage.on('clauseOver', ({ utteranceId, clause }) => session.#turns.heard(utteranceId, clause, true));
     parts.viewers.on('lost', ({ viewers }) => session.#emit('rejoin', rejoinOf(viewers)));
@@ -226,8 +227,7 @@ export class Session extends EventEmitter<SessionEvents> {
   tick(): boolean {
     if (this.#life.state !== 'open') return false;
     const { clock, idleTimeout } = this.#options;
-    const { counts } = this.parts.viewers;
-    if (counts.whep + this.parts.hls.viewers > 0) this.audience();
+    if (this.parts.viewers.counts.whep + this.parts.hls.viewers > 0) this.audience();
     this.#condition.rest();
     if (this.#present || isBusy(this.state.state) || this.#turns.current !== undefined) this.#activeAt = clock.now();
     return clock.now() - this.#activeAt >= idleTimeout;
@@ -271,11 +271,6 @@ export class Session extends EventEmitter<SessionEvents> {
     if (state === 'speaking') this.#turns.onAir(utteranceId);
     const eta = etaMs && Math.round(etaMs);
     this.#condition.go({ state: less === undefined ? state : 'degraded', utteranceId, etaMs: eta, reason: less ?? reason });
-  }
-
-  #clause(onAir: ClauseOnAir): void {
-    this.#turns.heard(onAir.utteranceId, onAir.clause, false);
-    this.#captions.clause(onAir);
   }
 
   #rest(): void {
